@@ -1,0 +1,128 @@
+"""A district as data: who uses govlake and what is different there.
+
+Belongs here: the model of `districts/<name>/district.yaml`, its loader, and the loader of the CSV files beside it (the settings).
+Does not belong here: any branch on a district's name; a difference between districts is a value in its folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.load import ContractError, feeds, read_yaml, validated
+from contracts.model import Audience, Feed, Strict
+
+
+class Format(Strict):
+    """How a feed's files are written, where the district knows it; what is not given is detected and then reported."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+
+
+class FeedMapping(Strict):
+    """How one feed of this district meets its contract.
+
+    `headers` names, for a contract column, further source headers; an inner list is a combination: its columns are joined by a
+    blank before parsing (a date and a time). `constants` fill columns that the source does not have. `codes` adds accepted source
+    forms to a column's codes. `key_pattern` overrides the contract's: values that do not match are no keys (truncated numbers).
+    `stale_after_days` counts from the latest delivery date to the as-of date. `drift` says what becomes of a column that the
+    contract does not know: kept raw with a warning (`accept`), left empty (`null`), or the delivery is refused (`stop`).
+    """
+
+    required: bool = False
+    stale_after_days: int | None = None
+    when_missing: Literal["stop", "go_on"] = "go_on"
+    files: tuple[str, ...] = ("*",)
+    ready_marker: str | None = None
+    format: Format = Format()
+    headers: dict[str, tuple[str | tuple[str, ...], ...]] = {}
+    constants: dict[str, str] = {}
+    codes: dict[str, dict[str, tuple[str, ...]]] = {}
+    null_markers: tuple[str, ...] = ()
+    key_pattern: str | None = None
+    drift: Literal["accept", "null", "stop"] = "accept"
+    max_refused_share: float = Field(1.0, ge=0, le=1)
+    """A delivery of which a larger share of rows is refused is an error that blocks the release."""
+
+
+class Calendar(Strict):
+    """Which days are worked. `official` is the mainland's public calendar (chinesecalendar), else weekdays alone."""
+
+    official: bool = True
+    day_starts: str = "09:00"
+    lunch_starts: str = "12:00"
+    lunch_ends: str = "14:00"
+    day_ends: str = "18:00"
+
+
+class Retention(Strict):
+    """How much is kept: releases by number (never one younger than 24 h is pruned), lake versions by days."""
+
+    releases: int = Field(7, ge=1)
+    lake_days: int = Field(30, ge=1)
+
+
+class District(Strict):
+    """`district.yaml`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    title_zh: str
+    grammar: str
+    time_zone: str = "Asia/Shanghai"
+    province: str | None = None
+    city: str | None = None
+    district: str | None = None
+    calendar: Calendar = Calendar()
+    retention: Retention = Retention()
+    audiences: tuple[Audience, ...] = ("internal", "public")
+    small_group: int = Field(5, ge=2)
+    feeds: dict[str, FeedMapping]
+    folder: Path = Field(Path(), exclude=True)
+
+
+def load_district(folder: Path) -> District:
+    """Read `folder/district.yaml`; every mistake names file, line and remedy (ContractError)."""
+    path = folder / "district.yaml"
+    if not path.is_file():
+        raise ContractError(f"{folder}: no district.yaml; remedy: name a district folder, or make one with `govlake district new NAME`")
+    data, lines = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ContractError("district.yaml:1: a district is a mapping of keys; remedy: start with name, title, feeds")
+    district = validated(District, {**data, "folder": folder}, lines, path, {})
+    known = feeds()
+    for name, mapping in district.feeds.items():
+        if name not in known:
+            line = lines.get(("feeds", name), 1)
+            raise ContractError(f"district.yaml:{line}: feeds.{name}: no such feed; remedy: use one of {', '.join(sorted(known))}")
+        columns = {column.name for column in known[name].columns}
+        for section in ("headers", "constants", "codes"):
+            for column in getattr(mapping, section):
+                if column not in columns:
+                    line = lines.get(("feeds", name, section, column), 1)
+                    raise ContractError(f"district.yaml:{line}: feeds.{name}.{section}.{column}: the contract has no such column; remedy: correct the name")
+    return district
+
+
+def contract_of(district: District, feed: str) -> Feed:
+    """The feed's contract with the district's additions (headers of single columns, codes, null markers, key pattern) merged in."""
+    base = feeds()[feed]
+    mapping = district.feeds.get(feed, FeedMapping())
+    columns = []
+    for column in base.columns:
+        extra = tuple(header for header in mapping.headers.get(column.name, ()) if isinstance(header, str))
+        codes = dict(column.codes)
+        for code, forms in mapping.codes.get(column.name, {}).items():
+            codes[code] = (*codes.get(code, (code, code)), *forms)
+        columns.append(
+            column.model_copy(
+                update={"headers": (*extra, *column.headers), "codes": codes, "null_markers": (*column.null_markers, *mapping.null_markers)}
+            )
+        )
+    return base.model_copy(update={"columns": tuple(columns), "key_pattern": mapping.key_pattern or base.key_pattern})

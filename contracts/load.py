@@ -1,0 +1,141 @@
+"""Reads contracts from YAML and says file, line and remedy for each mistake.
+
+Belongs here: finding contract files, parsing them, turning validation errors into messages a person can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from contracts.model import Feed, Table
+
+HERE = Path(__file__).parent
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ContractError(ValueError):
+    """A contract or district file is wrong; the message names file, line and remedy."""
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
+    """Parse one YAML file; gives the value and, for every path of keys in it, the line it starts on (first is 1)."""
+    lines: dict[tuple[Any, ...], int] = {}
+    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise ContractError(f"{path.name}: the file is empty; remedy: copy one that works and change it")
+        _note_lines(node, (), lines, path)
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ContractError(f"{path.name}:{line}: not valid YAML: {error.problem}; remedy: check indent and quotes") from error
+    finally:
+        loader.dispose()
+
+
+def _note_lines(node: yaml.Node, at: tuple[Any, ...], lines: dict[tuple[Any, ...], int], path: Path) -> None:
+    lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise ContractError(f"{path.name}:{line}: {key.value!r} is given twice; remedy: keep one of them")
+            seen.add(key.value)
+            _note_lines(value, (*at, key.value), lines, path)
+            lines[(*at, key.value)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            _note_lines(value, (*at, number), lines, path)
+
+
+def validated(model: type[Model], data: Any, lines: Mapping[tuple[Any, ...], int], path: Path, names: Mapping[tuple[str, int], str]) -> Model:
+    """Build `model` from `data`; a mistake becomes a ContractError with file, line, field and remedy.
+
+    `names` maps (list key, position) to the name that the YAML file used as a mapping key, so that the line can be found.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        messages = [_message(problem, lines, path, names) for problem in error.errors()]
+        raise ContractError("\n".join(messages)) from error
+
+
+def _message(problem: Any, lines: Mapping[tuple[Any, ...], int], path: Path, names: Mapping[tuple[str, int], str]) -> str:
+    at: list[Any] = []
+    for step in problem["loc"]:
+        named = names.get((at[-1], step)) if at and isinstance(step, int) else None
+        at.append(named if named is not None else step)
+    where = tuple(at)
+    while where and where not in lines:
+        where = where[:-1]
+    field = ".".join(str(step) for step in at) or "the file"
+    remedy = {
+        "extra_forbidden": "remove the key or correct its spelling",
+        "missing": "add it",
+        "literal_error": "use one of the values named",
+    }.get(problem["type"], "correct the value")
+    return f"{path.name}:{lines.get(where, 1)}: {field}: {problem['msg']}; remedy: {remedy}"
+
+
+def _contract(path: Path, model: type[Model], **fixed: Any) -> Model:
+    data, lines = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ContractError(f"{path.name}:1: a contract is a mapping of keys; remedy: start with name, title, columns")
+    names: dict[tuple[str, int], str] = {}
+    # Columns and protections are written as mappings (name: …) for the reader and kept as ordered lists in the model.
+    for section in ("columns", "protect"):
+        entries = data.get(section)
+        if isinstance(entries, dict):
+            bare = [name for name, entry in entries.items() if not isinstance(entry, dict)]
+            if bare:
+                raise ContractError(f"{path.name}:{lines.get((section, bare[0]), 1)}: {section}.{bare[0]} says nothing; remedy: give title and title_zh")
+            data[section] = [{"name": name, **entry} for name, entry in entries.items()]
+            names |= {(section, number): name for number, name in enumerate(entries)}
+    return validated(model, {**data, **fixed}, lines, path, names)
+
+
+@cache
+def feeds(folder: Path = HERE / "feeds") -> dict[str, Feed]:
+    """All feed contracts by name."""
+    found = {path.stem: _contract(path, Feed) for path in sorted(folder.glob("*.yaml"))}
+    _names_match(found, folder)
+    return found
+
+
+@cache
+def tables(folder: Path = HERE) -> dict[str, Table]:
+    """All table contracts by full name (`event.ticket`), from themes/<theme>/*.yaml and subjects/*.yaml."""
+    paths = [(path, path.parent.name) for path in sorted((folder / "themes").glob("*/*.yaml"))]
+    paths += [(path, "subject") for path in sorted((folder / "subjects").glob("*.yaml"))]
+    found = {}
+    for path, theme in paths:
+        table = _contract(path, Table, theme=theme)
+        if table.name != path.stem:
+            raise ContractError(f"{path.name}:1: name {table.name!r} differs from the file's; remedy: rename one of them")
+        found[table.full_name] = table
+    return found
+
+
+@cache
+def settings(folder: Path = HERE / "settings") -> dict[str, Feed]:
+    """Contracts of the tables that a district supplies as CSV files (categories, departments, deadlines …), by name.
+
+    They share the feed model: the same headers, types, codes and rules apply to a file that a person at the district edits.
+    """
+    found = {path.stem: _contract(path, Feed, mode="snapshot") for path in sorted(folder.glob("*.yaml"))}
+    _names_match(found, folder)
+    return found
+
+
+def _names_match(found: Mapping[str, Feed], folder: Path) -> None:
+    for stem, contract in found.items():
+        if stem != contract.name:
+            raise ContractError(f"{folder.name}/{stem}.yaml:1: name {contract.name!r} differs from the file's; remedy: rename one of them")

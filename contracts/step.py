@@ -1,0 +1,36 @@
+"""The Python step: a table that is built by a function over Arrow tables because SQL says it badly.
+
+Belongs here: the declaration alone, so that `governance` can declare steps and `warehouse` can run them without knowing each other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a step may know besides its inputs: the as-of moment and the district's folder."""
+
+    as_of: dt.datetime
+    district_folder: Path
+
+
+@dataclass(frozen=True)
+class PythonStep:
+    """One table made in Python. `inputs` are relations as SQL models name them (`clean.ticket`, `event.ticket`, `district.deadline`).
+
+    `run` gets the inputs by name as Arrow tables and gives the table, columns as its contract says, ordered by its keys.
+    `uses_as_of`: whether the result depends on the as-of moment. `version` is raised when the function's meaning changes.
+    """
+
+    table: str
+    inputs: tuple[str, ...]
+    run: Callable[[Mapping[str, pa.Table], StepContext], pa.Table]
+    version: int = 1
+    uses_as_of: bool = False
