@@ -1,0 +1,113 @@
+"""The CSV files of a district folder (divisions, aliases, categories, deadlines …) as typed tables.
+
+Belongs here: reading them by their contracts and saying file, line, field and remedy for each mistake. They are small and edited by hand,
+so a mistake is an error, never a quarantined row. Not here: feeds (`sources`, `quality`).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from contracts.district import District
+from contracts.load import ContractError, settings
+from contracts.model import Column, Feed
+from contracts.schema import arrow_schema
+
+_TRUE, _FALSE = {"true", "1", "yes", "y", "是"}, {"false", "0", "no", "n", "否"}
+
+
+def load_setting(district: District, name: str) -> pa.Table:
+    """One setting of a district, columns and types as its contract says, in the file's order; empty where the district has no file.
+
+    ContractError names file, line, field and remedy.
+    """
+    contract = settings()[name]
+    path = district.folder / f"{name}.csv"
+    schema = arrow_schema(contract.columns)
+    if not path.is_file():
+        return schema.empty_table()
+    return pa.Table.from_pylist(_rows(path, contract), schema=schema)
+
+
+def all_settings(district: District) -> dict[str, pa.Table]:
+    """Every setting of a district by name."""
+    return {name: load_setting(district, name) for name in settings()}
+
+
+def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path.name}: not UTF-8 (byte {error.start}); remedy: save it as UTF-8") from error
+    lines = ((number, line) for number, line in enumerate(csv.reader(text.splitlines()), start=1))
+    listed = [(number, line) for number, line in lines if line and not line[0].startswith("#")]
+    if not listed:
+        raise ContractError(f"{path.name}:1: no header; remedy: start with a line of column names")
+    (_, header), body = listed[0], listed[1:]
+    columns = [_column(contract, cell.strip(), path) for cell in header]
+    missing = [column.name for column in contract.columns if column.required and column not in columns]
+    if missing:
+        raise ContractError(f"{path.name}:1: columns {', '.join(missing)} are missing; remedy: add them to the header")
+    rows: list[dict[str, Any]] = []
+    seen: dict[tuple[Any, ...], int] = {}
+    for number, line in body:
+        if len(line) != len(columns):
+            raise ContractError(f"{path.name}:{number}: {len(line)} fields where the header has {len(columns)}; remedy: check the commas")
+        row = {column.name: _value(column, cell.strip(), path, number) for column, cell in zip(columns, line, strict=True)}
+        key = tuple(row.get(name) for name in contract.keys)
+        if key in seen:
+            raise ContractError(f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them")
+        seen[key] = number
+        rows.append(row)
+    return rows
+
+
+def _column(contract: Feed, header: str, path: Path) -> Column:
+    for column in contract.columns:
+        if header in (column.name, column.title_zh, *column.headers):
+            return column
+    known = ", ".join(column.name for column in contract.columns)
+    raise ContractError(f"{path.name}:1: column {header!r} is not known; remedy: use one of {known}")
+
+
+def _value(column: Column, text: str, path: Path, line: int) -> Any:
+    where = f"{path.name}:{line}: {column.name}"
+    if not text:
+        if column.required:
+            raise ContractError(f"{where} is empty; remedy: give a value")
+        return None
+    if column.codes:
+        for code, forms in column.codes.items():
+            if text in (code, *forms):
+                return code
+        raise ContractError(f"{where}: {text!r} is no code; remedy: use one of {', '.join(column.codes)}")
+    try:
+        value = _typed(column, text)
+    except (ValueError, InvalidOperation) as error:
+        raise ContractError(f"{where}: {text!r} is no {column.type}; remedy: correct the value") from error
+    if column.minimum is not None and column.type == "integer" and value < int(column.minimum):
+        raise ContractError(f"{where}: {text} is below {column.minimum}; remedy: correct the value")
+    return value
+
+
+def _typed(column: Column, text: str) -> Any:
+    if column.decimal:
+        return Decimal(text).quantize(Decimal(1).scaleb(-column.decimal[1]))
+    if column.type == "integer":
+        return int(text)
+    if column.type == "date":
+        return dt.date.fromisoformat(text)
+    if column.type == "timestamp":
+        return dt.datetime.fromisoformat(text)
+    if column.type == "boolean":
+        low = text.lower()
+        if low in _TRUE or low in _FALSE:
+            return low in _TRUE
+        raise ValueError(text)
+    return text
