@@ -73,10 +73,10 @@ def match_headers(contract: Feed, mapping: FeedMapping, headers: Iterable[str]) 
             take(column, (entry,) if isinstance(entry, str) else entry, set())
     for offered in (lambda c: (c.name, c.title_zh), lambda c: c.headers):
         used = {header for found in sources.values() for header in found}
-        for column in contract.columns:
-            for form in offered(column):
-                take(column.name, (form,), used - set(sources.get(column.name, ())))
-                used |= set(sources.get(column.name, ()))
+        for wanted in contract.columns:
+            for form in offered(wanted):
+                take(wanted.name, (form,), used - set(sources.get(wanted.name, ())))
+                used |= set(sources.get(wanted.name, ()))
     fed = {header for found in sources.values() for header in found}
     also = {header: column for header, column in also.items() if header not in fed}
     unknown = tuple(header for header in given if header not in fed and header not in also)

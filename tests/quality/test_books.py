@@ -1,0 +1,56 @@
+"""The books balance, or say where they don't."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from contracts.delivery import Certificate
+from quality.books import reconcile
+
+
+def row(**changes: object) -> dict[str, object]:
+    certificate = Certificate(
+        delivery="ticket/2024-03/a.csv", status="read", format="csv", bytes=100, sha256="0" * 64, rows_read=10, rows_kept=9, rows_malformed=1,
+        bytes_bom=0, bytes_header=20, bytes_rows=78, bytes_blank=2,
+    )  # fmt: skip
+    base = {
+        "feed": "ticket", "delivery": "ticket/2024-03/a.csv", "version": 1, "status": "accepted", "bytes": 100, "rows_read": 10,
+        "rows_malformed": 1, "rows_refused": 3, "rows_accepted": 7, "rows_repeated": 2, "certificate": certificate.model_dump_json(),
+    }  # fmt: skip
+    return {**base, **changes}
+
+
+COUNTS = {"raw": {"ticket/2024-03/a.csv": 10}, "clean": {"ticket/2024-03/a.csv": 7}, "quarantined": {"ticket/2024-03/a.csv": 3}}
+
+
+def test_sound_books_balance() -> None:
+    books = reconcile(pa.Table.from_pylist([row()]), **COUNTS)
+    assert books.balanced
+    assert books.lines["balanced"].to_pylist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts", "rule"),
+    [
+        ({"rows_accepted": 6}, {}, "accepted_and_refused"),
+        ({}, {"raw": {"ticket/2024-03/a.csv": 9}}, "raw_rows"),
+        ({}, {"clean": {}}, "clean_rows"),
+        ({}, {"quarantined": {"ticket/2024-03/a.csv": 4}}, "quarantined_rows"),
+        ({"bytes": 101}, {}, "certificate_bytes"),
+        ({"rows_malformed": 4}, {}, "rows_malformed"),
+        ({"rows_repeated": 8}, {}, "rows_repeated"),
+        ({"status": "unreadable"}, {}, "clean_rows"),
+        ({}, {"clean": {"ticket/2024-03/a.csv": 7, "ticket/2024-02/x.csv": 1}}, "unknown_delivery"),
+    ],
+)
+def test_every_kind_of_gap_is_found(changes: dict[str, object], counts: dict[str, dict[str, int]], rule: str) -> None:
+    books = reconcile(pa.Table.from_pylist([row(**changes)]), **{**COUNTS, **counts})
+    assert rule in books.violations["rule"].to_pylist()
+    assert not books.balanced
+
+
+def test_bytes_that_do_not_add_up_are_found() -> None:
+    certificate = Certificate.model_validate_json(str(row()["certificate"])).model_copy(update={"bytes_rows": 77})
+    books = reconcile(pa.Table.from_pylist([row(certificate=certificate.model_dump_json())]))
+    assert books.violations["rule"].to_pylist() == ["bytes"]
