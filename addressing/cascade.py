@@ -1,0 +1,843 @@
+"""The resolver: distinct texts through a cascade of named stages, each taking only what the former left open.
+
+Every stage is a set operation over all open texts; none loops over rows, and no text's answer depends on another text. What a stage finds
+is written into `Work`; `_report` turns it into the columns of RESOLUTION_SCHEMA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from .base import AddressBase
+from .confusion import confusion_index, corrections
+from .divisions import find_divisions
+from .grammar import ALIAS, END, MARK
+from .reasons import REASON_CODES, sentence
+from .register import inner_key
+from .schema import LEVELS, METHODS, OUTCOMES, RESOLUTION_SCHEMA
+from .slots import read_slots, split_street_part
+from .text import comparable, rewrite
+
+HINTS = ("district", "street", "community", "lng", "lat")
+NONE = -1
+OUTCOME = {name: code for code, name in enumerate(OUTCOMES)}
+METHOD = {name: code for code, name in enumerate(METHODS)}
+REASON = {name: code for code, name in enumerate(REASON_CODES)}
+LEVEL = {name: code for code, name in enumerate(LEVELS)}
+# What a link rests on; with method and reason it is the class that a score is measured for.
+DISTRICT_AGREES, DISTRICT_SILENT, DISTRICT_CONFLICT = 0, 1, 2
+LOOSE_BEFORE = 4
+COMMUNITY_CONFLICT = 8
+COMMUNITY_AGREES = 16
+
+
+@dataclass
+class Work:
+    """The open texts and what has been found. All arrays have one place per distinct text."""
+
+    base: AddressBase
+    queries: pl.DataFrame
+    marked: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    slots: pl.DataFrame = field(default_factory=pl.DataFrame)
+    stages: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = self.queries.height
+        self.node = np.full(size, NONE, dtype=np.int64)
+        self.outcome = np.full(size, NONE, dtype=np.int8)
+        self.method = np.full(size, NONE, dtype=np.int8)
+        self.reason = np.full(size, NONE, dtype=np.int8)
+        self.evidence = np.zeros(size, dtype=np.int16)
+        self.level = np.full(size, NONE, dtype=np.int8)
+        self.runner_up = np.full(size, NONE, dtype=np.int64)
+        self.community = np.full(size, NONE, dtype=np.int64)
+        self.neighbourhood = np.full(size, NONE, dtype=np.int64)
+
+    @property
+    def open(self) -> np.ndarray:
+        return np.flatnonzero(self.outcome == NONE)
+
+    def settle(self, rows: np.ndarray, node: np.ndarray, outcome: str, method: str | None, reason: str) -> None:
+        self.node[rows] = node
+        self.outcome[rows] = OUTCOME[outcome]
+        self.method[rows] = METHOD[method] if method else NONE
+        self.reason[rows] = REASON[reason]
+
+
+def resolve(base: AddressBase, queries: pa.Table) -> pa.Table:
+    """Link texts to the base. queries: `text`, optionally district, street, community (names), lng, lat (degrees, WGS 84 or the register's own).
+
+    One row per query, same order; columns of RESOLUTION_SCHEMA. Equal queries get equal answers whatever stands beside them.
+    """
+    frame = _query_frame(queries)
+    distinct = frame.unique(maintain_order=True)
+    report = _in_batches(base, distinct)
+    if distinct.height < frame.height:
+        place = frame.join(distinct.with_row_index("_place"), on=frame.columns, how="left", nulls_equal=True, maintain_order="left")["_place"]
+        report = report.select(pl.all().gather(place))
+    return report.to_arrow().cast(RESOLUTION_SCHEMA)
+
+
+_BATCH = 150_000
+
+
+def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pl.DataFrame:
+    """All stages on batches in parallel (Polars lets go of the interpreter; one text operation alone uses one core)."""
+    workers = pl.thread_pool_size()
+    size = min(_BATCH, max(5_000, -(-distinct.height // workers)))
+    if distinct.height <= size:
+        return _report(run(base, distinct))
+    for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base)):
+        del prepared
+    parts = [distinct.slice(start, size) for start in range(0, distinct.height, size)]
+    with ThreadPoolExecutor(workers) as pool:
+        reports = list(pool.map(lambda part: _report(run(base, part)), parts))
+    return pl.concat(reports)
+
+
+def _query_frame(queries: pa.Table) -> pl.DataFrame:
+    if "text" not in queries.column_names:
+        raise ValueError(f"queries need a column `text`; there are: {', '.join(queries.column_names)}")
+    frame = pl.DataFrame(pl.from_arrow(queries))
+    columns = [pl.col("text").cast(pl.String).fill_null("")]
+    for hint in HINTS:
+        if hint in frame.columns and frame[hint].null_count() < frame.height:
+            columns.append(pl.col(hint).cast(pl.Float64 if hint in ("lng", "lat") else pl.String, strict=False))
+    return frame.select(columns)
+
+
+def run(base: AddressBase, distinct: pl.DataFrame) -> Work:
+    """All stages over distinct queries. The order is the cascade; each stage says how many texts it settled."""
+    work = Work(base, distinct)
+    for stage in STAGES:
+        before = len(work.open)
+        stage(work)
+        work.stages.append((stage.__name__, before - len(work.open)))
+    return work
+
+
+def stage_read(work: Work) -> None:
+    """Comparison form, names marked, slots read."""
+    base = work.base
+    text = comparable(work.queries["text"], base.grammar)
+    marked = rewrite(base.gazetteer.mark(text), base.grammar)
+    work.marked = marked
+    work.slots = read_slots(marked, base.grammar)
+
+
+def stage_exact(work: Work) -> None:
+    """The deepest registered place on the text's own road and number, or estate."""
+    base, grammar, slots = work.base, work.base.grammar, work.slots
+    levels = [slot.level for slot in grammar.inner]
+    rows = np.flatnonzero(slots["shape"].is_in(["door", "estate"]).fill_null(False).to_numpy())
+    if not len(rows):
+        return
+    part = slots[rows] if len(rows) < slots.height else slots
+    head = part.select(pl.concat_str("street_part", "number")).to_series()
+    named = np.full(len(rows), NONE, dtype=np.int8)  # place of the deepest inner level that the text names
+    node = np.full(len(rows), NONE, dtype=np.int64)
+    count = np.zeros(len(rows), dtype=np.int32)
+    place = np.full(len(rows), NONE, dtype=np.int64)
+    reached = np.full(len(rows), NONE, dtype=np.int8)
+    for depth in reversed(range(len(levels))):
+        has = part[levels[depth]].is_not_null()
+        if not has.any():
+            continue
+        named = np.where((named == NONE) & has.to_numpy(), depth, named)
+        for key_head in (head, part["estate"]):
+            wanted = np.flatnonzero(has.to_numpy() & (node == NONE) & key_head.is_not_null().to_numpy())
+            if not len(wanted):
+                continue
+            key = part[wanted].select(key_head.gather(wanted).alias("_head") + inner_key(grammar, levels[depth])).to_series()
+            found, many, at = base.key_index.find(key)
+            hit = found != NONE
+            node[wanted[hit]], count[wanted[hit]], place[wanted[hit]] = found[hit], many[hit], at[hit]
+            reached[wanted[hit]] = depth
+    for key_head in (part["estate"], head):
+        wanted = np.flatnonzero((node == NONE) & key_head.is_not_null().to_numpy())
+        if len(wanted):
+            found, many, at = base.key_index.find(key_head.gather(wanted))
+            hit = found != NONE
+            node[wanted[hit]], count[wanted[hit]], place[wanted[hit]] = found[hit], many[hit], at[hit]
+    hit = node != NONE
+    _settle_found(work, rows[hit], node[hit], count[hit], place[hit], named[hit], reached[hit], reason=None)
+
+
+def _settle_found(
+    work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, place: np.ndarray, named: np.ndarray, reached: np.ndarray, reason: str | None
+) -> None:
+    """Outcome and evidence for texts whose key is in the register."""
+    base = work.base
+    many = count > 1
+    if many.any():
+        node = _choose(work, rows, node, count, place)
+    form = base.key_index.forms[place]
+    work.settle(rows, node, "resolved", "exact", reason or "exact")
+    work.reason[rows[form == 1]] = REASON["section_omitted" if not base.grammar.has_estates else "unit_omitted"]
+    short = (named > reached) | (work.slots["unread"].gather(rows) != "").fill_null(False).to_numpy()
+    if reason == "list":
+        short[:] = False
+    work.outcome[rows[short]] = OUTCOME["not_in_register"]
+    work.reason[rows[short]] = REASON["inside_missing"]
+    if base.grammar.ground_floor and short.any():
+        floor = work.slots["floor"].gather(rows[short]).is_in(list(base.grammar.ground_floor)).fill_null(False).to_numpy()
+        ground = rows[short][floor]
+        work.outcome[ground], work.reason[ground] = OUTCOME["resolved"], REASON["ground_floor"]
+    retired = form == 9
+    work.outcome[rows[retired]], work.reason[rows[retired]] = OUTCOME["not_in_register"], REASON["retired"]
+    alias = work.marked.gather(rows).str.contains(ALIAS, literal=True).to_numpy()
+    work.method[rows[alias]] = METHOD["alias"]
+    several = node == NONE
+    work.outcome[rows[several]], work.reason[rows[several]] = OUTCOME["ambiguous"], REASON["several"]
+    work.method[rows[several]] = NONE
+    _weigh(work, rows)
+
+
+def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Of several candidates the one that the named divisions or the hints leave; NONE (and their common ancestors noted) where they leave more."""
+    base = work.base
+    many = np.flatnonzero(count > 1)
+    spread = np.repeat(many, count[many])
+    offset = np.arange(len(spread)) - np.repeat(np.cumsum(count[many]) - count[many], count[many])
+    candidates = pl.DataFrame({"at": spread, "row": rows[spread], "node": base.key_index.nodes[place[spread] + offset]}).with_columns(
+        pl.col("node").cast(pl.Int64)
+    ).unique(["at", "node"]).sort("at", "node")
+    marked = work.marked.gather(candidates["row"])
+    agreement = np.zeros(candidates.height, dtype=np.float64)
+    for level, weight in (("district", 4.0), ("street", 2.0), ("community", 1.0)):
+        name = _division_name(base, level).gather(base.core[level].gather(candidates["node"]))
+        in_text = pl.DataFrame({"m": marked, "n": MARK[level] + name + END})
+        agreement += weight * in_text.select(pl.col("m").str.contains(pl.col("n"), literal=True).fill_null(False)).to_series().to_numpy()
+        if level in work.queries.columns:
+            hint = comparable(work.queries[level].gather(candidates["row"]), base.grammar)
+            agreement += weight * (hint == name).fill_null(False).to_numpy()
+    candidates = candidates.with_columns(agreement=pl.Series(agreement))
+    if "lng" in work.queries.columns and "lat" in work.queries.columns:
+        d = (
+            (base.core["lng"].gather(candidates["node"]) - work.queries["lng"].gather(candidates["row"])) ** 2
+            + (base.core["lat"].gather(candidates["node"]) - work.queries["lat"].gather(candidates["row"])) ** 2
+        )
+        candidates = candidates.with_columns(agreement=pl.col("agreement") + (d < 0.00001).fill_null(False).cast(pl.Float64))
+    best = candidates.filter(pl.col("agreement") == pl.col("agreement").max().over("at"))
+    chosen = best.group_by("at", maintain_order=True).agg(
+        pl.col("node").first(), n=pl.len(), all="node", row=pl.col("row").first()
+    )
+    single = chosen.filter(pl.col("n") == 1)
+    node = node.copy()
+    node[many] = NONE
+    node[single["at"].to_numpy()] = single["node"].to_numpy()
+    several = best.join(chosen.filter(pl.col("n") > 1).select("at"), on="at", how="semi")
+    if several.height:
+        _note_common(work, several)
+    return node
+
+
+def _note_common(work: Work, several: pl.DataFrame) -> None:
+    """What all candidates of a text share, deepest first, becomes its answer; the second candidate is kept as runner-up."""
+    core = work.base.core
+    refs = ["building", "number", "lane", "road", "neighbourhood", "community", "street", "district"]
+    frame = several.with_columns(core[ref].gather(several["node"]).alias(ref) for ref in refs)
+    shared = frame.group_by("row", maintain_order=True).agg(
+        *(pl.when((pl.col(ref).n_unique() == 1) & (pl.col(ref).null_count() == 0)).then(pl.col(ref).first()).alias(ref) for ref in refs),
+        runner=pl.col("node").get(1),
+    )
+    rows = shared["row"].to_numpy()
+    work.runner_up[rows] = shared["runner"].to_numpy()
+    for name, target in (("community", work.community), ("neighbourhood", work.neighbourhood)):
+        target[rows] = shared[name].cast(pl.Int64).fill_null(NONE).to_numpy()
+    work.level[rows] = NONE
+    common = shared.select(pl.coalesce("building", "number", "lane", "road", "neighbourhood", "community", "street", "district")).to_series()
+    work.__dict__.setdefault("common", {})
+    work.common = (rows, common.cast(pl.Int64).fill_null(NONE).to_numpy())  # type: ignore[attr-defined]
+
+
+def _division_name(base: AddressBase, level: str) -> pl.Series:
+    """Comparison form of each node's own name, for division nodes (null elsewhere). Kept on the base."""
+    cache = base.__dict__.setdefault("_division_forms", {})
+    if level not in cache:
+        is_level = (base.core["level"] == level).fill_null(False)
+        forms = pl.Series([None], dtype=pl.String).new_from_index(0, base.core.height)
+        cache[level] = forms.scatter(is_level.arg_true(), comparable(base.core["name"].filter(is_level), base.grammar)) if is_level.any() else forms
+    return cache[level]
+
+
+def _weigh(work: Work, rows: np.ndarray) -> None:
+    """Evidence beside the door itself: does the district that the text (or the hint) names agree, is the name's left boundary clean."""
+    base = work.base
+    node = work.node[rows]
+    valid = np.flatnonzero(node != NONE)
+    if not len(valid):
+        return
+    rows, node = rows[valid], node[valid]
+    marked = work.marked.gather(rows)
+    evidence = np.zeros(len(rows), dtype=np.int16)
+    for level, agrees, silent, conflict in (
+        ("district", DISTRICT_AGREES, DISTRICT_SILENT, DISTRICT_CONFLICT),
+        ("community", COMMUNITY_AGREES, 0, COMMUNITY_CONFLICT),
+    ):
+        first = marked.str.extract(f"{MARK[level]}([^{END}]+){END}", 1)
+        own = _division_name(base, level).gather(base.core[level].gather(node))
+        known = own.is_not_null()
+        equal = (first == own).fill_null(False)
+        unequal = (first.is_not_null() & known & ~equal).arg_true()
+        value = np.where(first.is_null().to_numpy() | ~known.to_numpy(), silent, np.where(equal.to_numpy(), agrees, conflict)).astype(np.int16)
+        if len(unequal):
+            again = pl.DataFrame({"m": marked.gather(unequal), "n": MARK[level] + own.gather(unequal) + END})
+            inside = again.select(pl.col("m").str.contains(pl.col("n"), literal=True)).to_series().fill_null(False).to_numpy()
+            value[unequal.to_numpy()[inside]] = agrees
+        if level in work.queries.columns:
+            hint = comparable(work.queries[level].gather(rows), base.grammar)
+            value[((hint == own).fill_null(False)).to_numpy() & (value == silent)] = agrees
+        evidence |= value
+    loose = marked.str.contains(rf"[\p{{Han}}&&[^邻段号院楼栋在于与和及往到近过从至是的住]]{ALIAS}?[{MARK['road']}{MARK['estate']}]").to_numpy()
+    evidence[loose] |= LOOSE_BEFORE
+    work.evidence[rows] = evidence
+
+
+def stage_short_name(work: Work) -> None:
+    """An estate's short form before a building or room (翠湖3栋 for 翠湖花园): taken only where that building or room is registered."""
+    base, grammar = work.base, work.base.grammar
+    if not grammar.has_estates:
+        return
+    rows = work.open
+    rows = rows[work.slots["shape"].gather(rows).is_null().to_numpy()]
+    if not len(rows):
+        return
+    inner_slots = "|".join(slot.pattern for slot in grammar.inner)
+    marked = work.marked.gather(rows)
+    asked = pl.DataFrame({"row": rows, "marked": marked}).with_columns(
+        chunk=pl.col("marked").str.extract(rf"([\p{{Han}}]{{2,10}}?(?:小区)?)(?:{inner_slots}|\d+-\d)", 1)
+    ).drop_nulls()  # fmt: skip
+    if not asked.height:
+        return
+    sizes = pl.concat_list([pl.when(pl.col("chunk").str.len_chars() >= n).then(pl.col("chunk").str.tail(n)) for n in range(2, 11)])
+    pieces = asked.with_columns(piece=sizes).explode("piece").drop_nulls().with_columns(short=pl.col("piece").str.strip_suffix("小区"))
+    chosen = pieces.join(_short_names(base), on="short", how="inner").sort("row", pl.col("piece").str.len_chars(), descending=[False, True])
+    chosen = chosen.unique("row", keep="first", maintain_order=True)
+    if not chosen.height:
+        return
+    around = chosen.select(pl.col("marked").str.splitn(pl.col("piece"), 2), "mark").unnest("marked")
+    inner = Work(base, work.queries[chosen["row"].to_numpy()])
+    inner.marked = rewrite(around.select(pl.col("field_0") + ALIAS + pl.col("mark") + pl.col("field_1")).to_series(), grammar)
+    inner.slots = read_slots(inner.marked, grammar)
+    stage_exact(inner)
+    taken = (inner.outcome == OUTCOME["resolved"]) & (inner.node != NONE)
+    _take(work, inner, np.flatnonzero(taken), chosen["row"].to_numpy()[taken])
+
+
+def _take(work: Work, inner: Work, source: np.ndarray, target: np.ndarray) -> None:
+    """Carry the answers of a second reading over to the texts they belong to."""
+    for name in ("node", "outcome", "method", "reason", "evidence", "level", "runner_up", "community", "neighbourhood"):
+        getattr(work, name)[target] = getattr(inner, name)[source]
+    work.slots = _with_rows(work.slots, target, inner.slots[source])
+
+
+def _short_names(base: AddressBase) -> pl.DataFrame:
+    """short, mark: an estate's name without its type word, or its first two characters with it, where only one estate of the base is so
+    called and no other name is."""
+    if "_short_names" not in base.__dict__:
+        table = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["estate"])).select("name", "mark").unique()
+        suffix = "|".join(sorted(base.grammar.estate_suffixes, key=len, reverse=True))
+        kind = pl.col("name").str.extract(f"({suffix})$", 1)
+        without = pl.col("name").str.replace(f"({suffix})$", "")
+        shorts = pl.concat([
+            table.select(without.alias("short"), "mark"), table.select((pl.col("name").str.slice(0, 2) + kind).alias("short"), "mark")
+        ]).filter((pl.col("short").str.len_chars() >= 2)).drop_nulls().unique()  # fmt: skip
+        known = base.names.select(short="surface")
+        base.__dict__["_short_names"] = shorts.filter(pl.len().over("short") == 1).join(known, on="short", how="anti")
+    return base.__dict__["_short_names"]
+
+
+def stage_contradiction(work: Work) -> None:
+    """A number or floor in the text that differs from the found place's own is a veto: what both share remains."""
+    base, slots = work.base, work.slots
+    if not base.grammar.has_estates:
+        return
+    core = base.core
+    rows = np.flatnonzero((work.node != NONE) & slots["estate"].is_not_null().to_numpy() & slots["number"].is_not_null().to_numpy())
+    if len(rows):
+        own = core["number"].gather(work.node[rows])
+        said, _, _ = base.key_index.find(slots[rows].select(pl.concat_str("street_part", "number")).to_series())
+        differs = own.is_not_null().to_numpy() & (own.cast(pl.Int64).fill_null(NONE).to_numpy() != said)
+        at = rows[differs]
+        community = core["community"].gather(work.node[at]).cast(pl.Int64).fill_null(NONE).to_numpy()
+        other = core["community"].gather(_index(said[differs])).cast(pl.Int64).fill_null(NONE).to_numpy()
+        shared = np.where((other == NONE) | (other == community), community, NONE)
+        work.runner_up[at] = work.node[at]
+        work.settle(at, shared, "ambiguous", None, "contradiction")
+    rows = np.flatnonzero((work.node != NONE) & slots["floor"].is_not_null().to_numpy())
+    if len(rows):
+        level, parent = core["level"].gather(work.node[rows]), core["parent"].gather(work.node[rows])
+        own_floor = core["name"].gather(parent).str.extract(r"^(B?\d+)", 1)
+        said_floor = slots["floor"].gather(rows).str.extract(r"^(B?\d+)", 1)
+        is_room = (level == "room") & (core["level"].gather(parent) == "floor")
+        differs = (is_room & (own_floor != said_floor)).fill_null(False).to_numpy()
+        at = rows[differs]
+        building = pl.select(pl.coalesce(core["building"].gather(work.node[at]), core["number"].gather(work.node[at]))).to_series()
+        work.runner_up[at] = work.node[at]
+        work.settle(at, building.cast(pl.Int64).fill_null(NONE).to_numpy(), "ambiguous", None, "contradiction")
+
+
+def stage_list(work: Work) -> None:
+    """Lists and ranges of numbers (24、26號, 1–19號): the first member that is registered."""
+    base, grammar = work.base, work.base.grammar
+    rows = work.open
+    if not len(rows):
+        return
+    separators = "".join(sorted({s for s in grammar.list_separators if len(s) == 1 and s != "-"}))
+    expression = f"({grammar.street_expression})((?:临)?\\d[\\d号{separators}-]*)号"
+    marked = work.marked.gather(rows)
+    has = marked.str.contains(expression).fill_null(False)
+    rows = rows[has.to_numpy()]
+    if not len(rows):
+        return
+    groups = marked.filter(has).to_frame("t").select(pl.col("t").str.extract_groups(expression)).unnest("t")
+    members = groups.select(
+        row=pl.Series(np.arange(len(rows))), street=pl.col("1"), member=pl.col("2").str.extract_all(r"\d+(?:-\d+)?"),
+        is_list=pl.col("2").str.contains(rf"[号{separators}]"),
+    ).explode("member")  # fmt: skip
+    # A hyphen is a range where the second number is the larger one of the same side (81-85號); else it is a sub-number (12-1號).
+    low = members["member"].str.extract(r"^(\d+)-", 1).cast(pl.Int64, strict=False)
+    high = members["member"].str.extract(r"-(\d+)$", 1).cast(pl.Int64, strict=False)
+    is_range = ((high > low) & ((high - low) % 2 == 0) & (high - low <= 200)).fill_null(False)
+    ends = members.filter(is_range).with_columns(member=low.filter(is_range).cast(pl.String))
+    members = pl.concat([members.filter("is_list"), ends]).with_row_index("order").sort("row", "order").drop("order", "is_list")
+    if not members.height:
+        return
+    key = members.select(pl.col("street") + pl.col("member") + "号").to_series()
+    found, count, place = base.key_index.find(key)
+    members = members.with_columns(node=pl.Series(found), count=pl.Series(count), place=pl.Series(place)).filter(pl.col("node") != NONE)
+    first = members.group_by("row", maintain_order=True).first()
+    if not first.height:
+        return
+    at = first["row"].to_numpy()
+    nothing = np.full(len(at), NONE, dtype=np.int8)
+    _settle_found(work, rows[at], first["node"].to_numpy(), first["count"].to_numpy(), first["place"].to_numpy(), nothing, nothing, reason="list")
+
+
+def stage_other_district(work: Work) -> None:
+    """A door in another district than the text names is not the text's door: its street is, and the number is missing there."""
+    rows = np.flatnonzero((work.node != NONE) & ((work.evidence & 3) == DISTRICT_CONFLICT))
+    if not len(rows):
+        return
+    node, _ = _deepest_street(work, rows)
+    work.settle(rows, node, "not_in_register", "exact", "district_conflict")
+    work.method[rows[node == NONE]] = NONE
+
+
+def stage_missing_number(work: Work) -> None:
+    """A number that the register lacks: its street, and the community that its neighbours on the same side share."""
+    base, slots = work.base, work.slots
+    rows = work.open
+    if not len(rows):
+        return
+    rows = rows[slots["number"].gather(rows).is_not_null().to_numpy()]
+    if not len(rows):
+        return
+    node, whole = _deepest_street(work, rows)
+    hit = node != NONE
+    work.settle(rows[hit], node[hit], "not_in_register", "exact", "number_missing")
+    work.reason[rows[hit & ~whole]] = REASON["lane_missing"]
+    _weigh(work, rows[hit])
+    known = np.flatnonzero(hit & whole)
+    if not len(known):
+        return
+    number = slots["number"].gather(rows[known]).str.extract(r"(\d+)").cast(pl.UInt32, strict=False)
+    asked = pl.DataFrame({"at": known, "street": node[known].astype(np.uint32), "number": number}).filter(pl.col("number").is_not_null())
+    asked = asked.with_columns(side=(pl.col("number") % 2).cast(pl.UInt8)).sort("street", "side", "number")
+    sides = base.numbers.select("street", "side", "number", "community", "neighbourhood").with_columns(pl.col("street").cast(pl.UInt32))
+    below = asked.join_asof(sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="backward", check_sortedness=False)
+    above = asked.join_asof(sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="forward", check_sortedness=False)
+    joined = below.with_columns(c2=above["community"], n2=above["neighbourhood"])
+    same = joined.filter((pl.col("community") == pl.col("c2")) & pl.col("community").is_not_null())
+    at = rows[same["at"].to_numpy()]
+    work.community[at] = same["community"].cast(pl.Int64).to_numpy()
+    lin = same.select(pl.when(pl.col("neighbourhood") == pl.col("n2")).then(pl.col("neighbourhood")).cast(pl.Int64).fill_null(NONE)).to_series()
+    work.neighbourhood[at] = lin.to_numpy()
+    work.reason[at] = REASON["number_missing_neighbours"]
+
+
+def _deepest_street(work: Work, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The deepest registered part of the street that a text names, and whether that is the whole of it."""
+    base = work.base
+    street = work.slots["street_part"].gather(rows)
+    parts = split_street_part(street, base.grammar)
+    whole_road = parts["road"].str.extract(f"^([^{END}]+{END})", 1)
+    node = np.full(len(rows), NONE, dtype=np.int64)
+    whole = np.zeros(len(rows), dtype=bool)
+    for key in (street, parts["lane"], parts["road"], whole_road):
+        wanted = np.flatnonzero((node == NONE) & key.is_not_null().to_numpy())
+        if not len(wanted):
+            continue
+        found, count, _ = base.key_index.find(key.gather(wanted))
+        hit = (found != NONE) & (count == 1)
+        node[wanted[hit]] = found[hit]
+        whole[wanted[hit]] = (key.gather(wanted[hit]) == street.gather(wanted[hit])).to_numpy()
+    return node, whole
+
+
+def stage_street(work: Work) -> None:
+    """Texts without a number: the road or lane they name, or the crossing of two."""
+    base = work.base
+    rows = work.open
+    if not len(rows):
+        return
+    rows = rows[work.slots["street_part"].gather(rows).is_not_null().to_numpy()]
+    if not len(rows):
+        return
+    node, whole = _deepest_street(work, rows)
+    hit = node != NONE
+    work.settle(rows[hit], node[hit], "partial", "exact", "names_no_more")
+    missing = rows[hit & ~whole]
+    work.outcome[missing], work.reason[missing] = OUTCOME["not_in_register"], REASON["lane_missing"]
+    alias = work.marked.gather(rows[hit]).str.contains(ALIAS, literal=True).to_numpy()
+    work.method[rows[hit][alias]] = METHOD["alias"]
+    _crossings(work, rows[hit])
+    _weigh(work, rows[hit])
+
+
+def _crossings(work: Work, rows: np.ndarray) -> None:
+    """Two streets in one text are a crossing: the first (or the one that is part of the other) is the answer, the other the runner-up;
+    the community is certain where the two streets share exactly one."""
+    base = work.base
+    marked = work.marked.gather(rows)
+    two = (marked.str.count_matches(MARK["road"], literal=True) > 1) & ~marked.str.contains("[间至到往]")
+    rows = rows[two.fill_null(False).to_numpy()]
+    if not len(rows):
+        return
+    streets = pl.DataFrame({"row": rows, "street": work.marked.gather(rows).str.extract_all(base.grammar.street_expression)}).explode("street")
+    found, count, _ = base.key_index.find(streets["street"])
+    streets = streets.with_columns(node=pl.Series(found)).filter((pl.col("node") != NONE) & pl.Series(count == 1))
+    streets = streets.unique(["row", "node"], keep="first", maintain_order=True)
+    pairs = streets.group_by("row", maintain_order=True).agg(first=pl.col("node").first(), second=pl.col("node").get(1, null_on_oob=True))
+    pairs = pairs.filter(pl.col("second").is_not_null())
+    if not pairs.height:
+        return
+    parent = base.core["parent"].gather(pairs["second"]).cast(pl.Int64)
+    is_part = (parent == pairs["first"]).fill_null(False)
+    pairs = pairs.with_columns(
+        answer=pl.when(is_part).then("second").otherwise("first"), other=pl.when(is_part).then("first").otherwise("second")
+    )
+    at = pairs["row"].to_numpy()
+    work.node[at], work.runner_up[at] = pairs["answer"].to_numpy(), pairs["other"].to_numpy()
+    work.level[at], work.reason[at], work.outcome[at] = LEVEL["crossing"], REASON["crossing"], OUTCOME["resolved"]
+    shared = (
+        pairs.select("row", street="first").join(_street_communities(base), on="street")
+        .join(pairs.select("row", street="second").join(_street_communities(base), on="street"), on=["row", "community"])
+        .group_by("row").agg(pl.col("community").first(), n=pl.len()).filter(pl.col("n") == 1)
+    )  # fmt: skip
+    work.community[shared["row"].to_numpy()] = shared["community"].to_numpy()
+
+
+def _street_communities(base: AddressBase) -> pl.DataFrame:
+    """street (node of a road, lane or alley), community: where its numbers lie."""
+    if "_street_communities" not in base.__dict__:
+        core = base.core
+        numbers = core.filter((pl.col("level") == "number") & (pl.col("status") == "current") & pl.col("community").is_not_null())
+        whole = core["parent"].gather(numbers["road"])
+        tables = [
+            pl.DataFrame({"street": street.cast(pl.Int64), "community": numbers["community"].cast(pl.Int64)})
+            for street in (numbers["parent"], numbers["lane"], core["parent"].gather(numbers["lane"]), numbers["road"], whole)
+        ]
+        base.__dict__["_street_communities"] = pl.concat(tables).drop_nulls().unique()
+    return base.__dict__["_street_communities"]
+
+
+def stage_corrected(work: Work) -> None:
+    """A misspelt road or estate before a number: the one registered name of the same district that one kind of damage explains, if the rest
+    of the address then fits. Homophones and lost characters may lead to a missing number; other damage only to a registered door."""
+    base, grammar = work.base, work.base.grammar
+    rows = work.open
+    if not len(rows):
+        return
+    slots = [slot.pattern for slot in (*grammar.outer, *grammar.inner)]
+    lost = r"[\p{Han}?□■〓\x{FFFD}*]"
+    expression = f"({lost}{{2,12}})(?:{'|'.join(slots)})"
+    marked = work.marked.gather(rows)
+    chunk = marked.str.extract(expression, 1)
+    home = marked.str.extract(f"{MARK['district']}([^{END}]+){END}[^{MARK['district']}]*$", 1)
+    if "district" in work.queries.columns:
+        home = pl.select(pl.coalesce(home, comparable(work.queries["district"].gather(rows), grammar))).to_series()
+    districts = _division_tree(base).filter(pl.col("level") == "district")["name"].unique()
+    if len(districts) <= 1:
+        home = home.fill_null(districts[0] if len(districts) else "")
+    asked = pl.DataFrame({"row": rows, "chunk": chunk, "parent": home, "marked": marked}).drop_nulls()
+    if not asked.height:
+        return
+    pieces = asked.select("chunk", "parent").unique().with_columns(
+        piece=pl.concat_list([
+            pl.when(pl.col("chunk").str.len_chars() >= size).then(pl.col("chunk").str.tail(size)) for size in range(2, 9)
+        ])
+    ).explode("piece").drop_nulls()  # fmt: skip
+    proposed = corrections(pieces.select("parent", name="piece").unique(), _confusions(base))
+    # Candidates of one cost are all tried: the register's numbers may leave only one of them.
+    proposed = proposed.filter(pl.col("cost") <= pl.col("cost").min().over("parent", "unknown") + 0.4).select(
+        "parent", "candidate", "cost", pl.col("kind").cast(pl.String), piece="unknown"
+    )
+    size = pl.col("piece").str.len_chars()
+    best = pieces.join(proposed, on=["parent", "piece"]).filter(pl.col("cost") == pl.col("cost").min().over("chunk", "parent"))
+    best = best.filter(size == size.max().over("chunk", "parent", "candidate")).filter(pl.len().over("chunk", "parent") <= 5)
+    chosen = asked.join(best, on=["chunk", "parent"], how="inner").join(
+        _correctable(base).select("parent", candidate="name", mark="mark"), on=["parent", "candidate"], how="inner"
+    ).sort("row", "candidate", "mark", "piece")  # fmt: skip
+    if not chosen.height:
+        return
+    around = chosen.select(pl.col("marked").str.splitn(pl.col("piece"), 2), "mark").unnest("marked")
+    corrected = around.select(pl.col("field_0") + pl.col("mark") + pl.col("field_1")).to_series()
+    at = chosen["row"].to_numpy()
+    inner = Work(base, work.queries[at])
+    inner.marked = rewrite(corrected, grammar)
+    inner.slots = read_slots(inner.marked, grammar)
+    for stage in (stage_exact, stage_list, stage_missing_number):
+        stage(inner)
+    fit = np.where(inner.outcome == OUTCOME["resolved"], 3, np.where(inner.reason == REASON["lane_missing"], 1, 2))
+    sure = chosen["kind"].is_in(["unreadable", "homophone"]).to_numpy()
+    tried = chosen.select("row").with_columns(
+        at=pl.int_range(pl.len()), node=pl.Series(inner.node), fit=pl.Series(fit)
+    ).filter((pl.col("node") != NONE) & (pl.Series(sure) | (pl.col("fit") == 3)))  # fmt: skip
+    won = tried.filter(pl.col("fit") == pl.col("fit").max().over("row")).filter(pl.col("node").n_unique().over("row") == 1)
+    won = won.unique("row", keep="first", maintain_order=True)
+    source, target = won["at"].to_numpy(), won["row"].to_numpy()
+    _take(work, inner, source, target)
+    work.method[target] = METHOD["correction"]
+    resolved = target[work.outcome[target] == OUTCOME["resolved"]]
+    work.reason[resolved] = REASON["correction"]
+
+
+def _with_rows(frame: pl.DataFrame, rows: np.ndarray, values: pl.DataFrame) -> pl.DataFrame:
+    if not len(rows):
+        return frame
+    order = np.argsort(rows)
+    return frame.with_columns(frame[name].scatter(rows[order], values[name].gather(order)) for name in frame.columns)
+
+
+def _correctable(base: AddressBase) -> pl.DataFrame:
+    """parent (district's name), name, mark: the roads and estates of each district, in comparison form."""
+    if "_correctable" not in base.__dict__:
+        core = base.core.filter((pl.col("status") == "current") & pl.col("level").is_in(["number", "estate", "lane", "road"]))
+        parent = _division_name(base, "district").gather(core["district"]).fill_null("")
+        mark = core["identity"].str.extract(f"([{MARK['road']}{MARK['estate']}][^{END}]+{END})", 1)
+        table = pl.DataFrame({"parent": parent, "mark": mark}).drop_nulls().unique()
+        base.__dict__["_correctable"] = table.with_columns(name=pl.col("mark").str.slice(1).str.strip_suffix(END)).sort("parent", "name", "mark")
+    return base.__dict__["_correctable"]
+
+
+def _confusions(base: AddressBase) -> pl.DataFrame:
+    if "_confusions" not in base.__dict__:
+        base.__dict__["_confusions"] = confusion_index(_correctable(base).select("parent", "name"))
+    return base.__dict__["_confusions"]
+
+
+def stage_near(work: Work) -> None:
+    """Near X is X's place, at its building or above: a relation word says that the matter is not in the room."""
+    core = work.base.core
+    rows = np.flatnonzero(np.isin(work.outcome, (OUTCOME["resolved"], OUTCOME["partial"])) & (work.node != NONE))
+    if not len(rows):
+        return
+    near = work.marked.gather(rows).str.contains_any(list(work.base.grammar.near_words)).to_numpy()
+    rows = rows[near]
+    inside = core["level"].gather(work.node[rows]).is_in(["unit", "floor", "room"]).to_numpy()
+    outer = pl.select(pl.coalesce(core["building"].gather(work.node[rows]), core["number"].gather(work.node[rows]))).to_series()
+    lift = np.flatnonzero(inside & outer.is_not_null().to_numpy())
+    work.node[rows[lift]] = outer.gather(lift).to_numpy()
+    plain = work.level[rows] == NONE
+    work.reason[rows[plain]] = REASON["near"]
+
+
+def stage_elsewhere(work: Work) -> None:
+    """A text that names a city or district which the register does not cover has no door here, whatever its road is called."""
+    base = work.base
+    if base.grammar.division("province") is None:
+        return
+    rows = np.flatnonzero((work.node != NONE) & ((work.evidence & 3) != DISTRICT_AGREES))
+    if not len(rows):
+        return
+    marked = work.marked.gather(rows)
+    own = marked.str.contains(f"[{MARK['district']}{MARK['street']}{MARK['community']}]")
+    foreign = marked.str.contains(r"\p{Han}{2,}[省市县区旗州]")
+    rows = rows[(foreign & ~own).fill_null(False).to_numpy()]
+    if not len(rows):
+        return
+    found = find_divisions(work.queries["text"].gather(rows)).filter(pl.col("full") & (pl.col("level").is_between(1, 2)))
+    text = work.queries["text"].gather(rows)
+    names = pl.DataFrame({"row": found["row"], "name": text.gather(found["row"])}).with_columns(start=found["start"], end=found["end"])
+    names = names.with_columns(name=comparable(names.select(pl.col("name").str.slice("start", pl.col("end") - pl.col("start"))).to_series(), base.grammar))
+    covered = comparable(base.core.filter(pl.col("level").is_in(["city", "district"]))["name"].unique(), base.grammar)
+    away = rows[names.filter(~pl.col("name").is_in(covered.implode()))["row"].unique().sort().to_numpy()]
+    if len(away) and len(covered):
+        work.settle(away, np.full(len(away), NONE), "not_in_register", None, "elsewhere")
+        for array in (work.community, work.neighbourhood, work.runner_up, work.level):
+            array[away] = NONE
+
+
+def stage_division(work: Work) -> None:
+    """Texts without street or estate: the deepest division that the text or the hints name."""
+    base = work.base
+    rows = work.open
+    if not len(rows):
+        return
+    marked = work.marked.gather(rows)
+    names: dict[str, pl.Series] = {}
+    from_hint = np.zeros(len(rows), dtype=bool)
+    for level in ("district", "street", "community"):
+        named = marked.str.extract(f"{MARK[level]}([^{END}]+){END}", 1)
+        if level in work.queries.columns:
+            hint = comparable(work.queries[level].gather(rows), base.grammar)
+            from_hint |= (named.is_null() & hint.is_not_null()).to_numpy()
+            named = pl.select(pl.coalesce(named, hint)).to_series()
+        names[level] = named
+    tree = _division_tree(base)
+    node = np.full(len(rows), NONE, dtype=np.int64)
+    clash = np.zeros(len(rows), dtype=bool)
+    for level in ("community", "street", "district"):
+        wanted = np.flatnonzero((node == NONE) & names[level].is_not_null().to_numpy())
+        if not len(wanted):
+            continue
+        asked = pl.DataFrame({"at": wanted, "name": names[level].gather(wanted), "d": names["district"].gather(wanted), "s": names["street"].gather(wanted)})
+        found = asked.join(tree.filter(pl.col("level") == level), on="name", how="inner", suffix="_own")
+        found = found.with_columns(
+            fit=(pl.col("d") == pl.col("own_district")).fill_null(False).cast(pl.Int8) * 2 + (pl.col("s") == pl.col("own_street")).fill_null(False).cast(pl.Int8)
+        )
+        best = found.filter(pl.col("fit") == pl.col("fit").max().over("at")).group_by("at", maintain_order=True).agg(pl.col("node").first(), n=pl.len())
+        single = best.filter(pl.col("n") == 1)
+        node[single["at"].to_numpy()] = single["node"].to_numpy()
+        clash[best.filter(pl.col("n") > 1)["at"].to_numpy()] = True
+    hit = node != NONE
+    work.settle(rows[hit], node[hit], "partial", "exact", "names_no_more")
+    hinted = rows[hit & from_hint]
+    work.method[hinted], work.reason[hinted] = METHOD["hint"], REASON["hint_only"]
+    ambiguous = rows[hit & clash]
+    work.outcome[ambiguous], work.reason[ambiguous] = OUTCOME["ambiguous"], REASON["several"]
+    _weigh(work, rows[hit])
+
+
+def _division_tree(base: AddressBase) -> pl.DataFrame:
+    """Current divisions: node, level, name, own_district, own_street (comparison forms)."""
+    if "_tree" not in base.__dict__:
+        core = base.core.with_row_index("node").filter(
+            pl.col("level").is_in(["district", "street", "community"]) & (pl.col("status") == "current")
+        )
+        base.__dict__["_tree"] = core.select(
+            pl.col("node").cast(pl.Int64), "level", name=comparable(core["name"], base.grammar),
+            own_district=_division_name(base, "district").gather(core["district"]),
+            own_street=_division_name(base, "street").gather(core["street"]),
+        )  # fmt: skip
+    return base.__dict__["_tree"]
+
+
+def stage_rest(work: Work) -> None:
+    """What no stage could place."""
+    rows = work.open
+    if not len(rows):
+        return
+    looks = work.marked.gather(rows).str.contains(r"\d+(?:号|巷|弄|栋|室)|[路街]").fill_null(False).to_numpy()
+    nothing = np.full(len(rows), NONE, dtype=np.int64)
+    work.settle(rows, nothing, "no_address", None, "no_address")
+    work.outcome[rows[looks]], work.reason[rows[looks]] = OUTCOME["not_in_register"], REASON["unknown_name"]
+
+
+# The cascade, in order.
+STAGES: tuple[Callable[[Work], None], ...] = (
+    stage_read, stage_exact, stage_short_name, stage_list, stage_contradiction, stage_other_district, stage_missing_number,
+    stage_corrected, stage_street, stage_division, stage_rest, stage_near, stage_elsewhere,
+)  # fmt: skip
+
+
+def _report(work: Work) -> pl.DataFrame:
+    """The columns of RESOLUTION_SCHEMA."""
+    core = work.base.core
+    if hasattr(work, "common"):
+        rows, common = work.common
+        open_rows = work.node[rows] == NONE
+        work.node[rows[open_rows]] = common[open_rows]
+    node = _index(work.node)
+    refs = {ref: core[ref].gather(node) for ref in ("district", "street", "community", "neighbourhood")}
+    for ref, override in (("community", work.community), ("neighbourhood", work.neighbourhood)):
+        rows = np.flatnonzero((override != NONE) & refs[ref].is_null().to_numpy())
+        if len(rows):
+            refs[ref] = refs[ref].scatter(rows, override[rows].astype(np.uint32))
+    of_community = core["district"].gather(refs["community"])
+    refs["district"] = pl.select(pl.coalesce(refs["district"], of_community)).to_series()
+    own_level = core["level"].gather(node)
+    if (work.level != NONE).any():
+        rows = np.flatnonzero(work.level != NONE)
+        own_level = own_level.scatter(rows, pl.Series(LEVELS).gather(work.level[rows]))
+    level_code = own_level.replace_strict(LEVEL, default=None, return_dtype=pl.Int16).fill_null(len(LEVELS))
+    code = level_code.to_numpy() * len(REASON_CODES) + work.reason
+    sentences = [(sentence(reason, level, "en"), sentence(reason, level, "zh")) for level in (*LEVELS, None) for reason in REASON_CODES]
+    score, margin = _scores(work, node)
+    key, name = core["address_key"], core["name"]
+    return pl.DataFrame(
+        {
+            "address_key": key.gather(node),
+            "level": own_level,
+            "outcome": pl.Series(OUTCOMES).gather(work.outcome),
+            "method": pl.Series(METHODS).gather(_index(work.method)),
+            "matched_text": core["path"].gather(node),
+            **{f"{ref}_key": key.gather(refs[ref]) for ref in ("district", "street", "community", "neighbourhood")},
+            **{ref: name.gather(refs[ref]) for ref in ("district", "community", "neighbourhood")},
+            "score": score,
+            "margin": margin,
+            "runner_up": key.gather(_index(work.runner_up)),
+            "reason_code": pl.Series(REASON_CODES).gather(work.reason),
+            "reason": pl.Series([en for en, _ in sentences]).gather(code),
+            "reason_zh": pl.Series([zh for _, zh in sentences]).gather(code),
+        }
+    )
+
+
+def _index(numbers: np.ndarray) -> pl.Series:
+    """Row numbers with NONE as null."""
+    series = pl.Series(numbers.astype(np.int64))
+    return series.set(series == NONE, None).cast(pl.UInt32) if len(numbers) else series.cast(pl.UInt32)
+
+
+def _scores(work: Work, node: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Score: the measured share of right links in the text's class (tables/calibration.csv). Margin: distance to the runner-up's score;
+    the whole score where there is no runner-up, 0 where the outcome is ambiguous."""
+    levels = work.base.core["level"].gather(node).replace_strict(LEVEL, default=None, return_dtype=pl.Int64).fill_null(len(LEVELS)).to_numpy()
+    combined = ((levels * 64 + work.reason) * 8 + work.method + 1) * 64 + work.evidence
+    classes, place = np.unique(combined, return_inverse=True)
+    table = _calibration()
+    values = []
+    for code in classes.tolist():
+        evidence, method, reason = code % 64, code // 64 % 8 - 1, code // 512 % 64
+        level = code // 32768
+        if level == len(LEVELS):
+            values.append(0.0)
+            continue
+        key = (METHODS[method] if method >= 0 else "", REASON_CODES[reason], LEVELS[level], EVIDENCE_NAMES[evidence & 3], bool(evidence & LOOSE_BEFORE))
+        score = next((table[k] for k in _broader(key) if k in table), 0.5)
+        # Too few were met to measure: a name that only ends like a registered one is never counted among the sure links.
+        values.append(min(score, 0.9) if key[-1] else score)
+    score = np.array(values)[place] if len(values) else np.zeros(0)
+    ambiguous = work.outcome == OUTCOME["ambiguous"]
+    margin = np.where(ambiguous, 0.0, score)
+    return pl.Series(score.round(4)), pl.Series(margin.round(4))
+
+
+EVIDENCE_NAMES = ("agrees", "silent", "conflict", "conflict")
+
+
+def _broader(key: tuple) -> list[tuple]:
+    """The class itself, then ever broader ones: without the boundary, without the district, without the level, the reason alone."""
+    method, reason, level, district, loose = key
+    return [
+        key, (method, reason, level, district, "*"), (method, reason, level, "*", "*"), (method, reason, "*", "*", "*"), ("*", reason, "*", "*", "*"),
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _calibration() -> dict[tuple, float]:
+    table = pl.read_csv(Path(__file__).parent / "tables" / "calibration.csv", comment_prefix="#", infer_schema=False)
+    rows = table.with_columns(pl.col("score").cast(pl.Float64)).rows(named=True)
+    loose = {"yes": True, "no": False, "*": "*"}
+    return {(r["method"], r["reason"], r["level"], r["district"], loose[r["loose"]]): r["score"] for r in rows}

@@ -1,0 +1,115 @@
+"""One text's answer with the way to it: how it was read, what was found, what was ruled out. Runs the resolver itself on the one text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from .base import AddressBase
+from .grammar import ALIAS, END, MARK
+from .slots import split_street_part
+from .reasons import LEVEL_NAMES
+from .cascade import HINTS, Work, _query_frame, _report, run
+
+_KIND = {mark: kind for kind, mark in MARK.items()}
+_OUTCOME_ZH = {"resolved": "已关联", "partial": "部分关联", "ambiguous": "有歧义", "not_in_register": "库中未登记", "no_address": "无地址"}
+_METHOD_ZH = {"exact": "精确匹配", "alias": "别名匹配", "hint": "依据随附信息", "correction": "更正后匹配"}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer to one text (the columns of `resolve`) and its trace."""
+
+    text: str
+    answer: dict[str, Any]
+    reading: list[tuple[str, str]]
+    stages: list[tuple[str, int]]
+    runner_up_text: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        settled = next((name for name, count in self.stages if count), None)
+        return {**self.answer, "reading": [list(part) for part in self.reading], "stage": settled, "runner_up_text": self.runner_up_text}
+
+    def render(self, lang: str = "both") -> str:
+        """Plain text. lang: "en", "zh" or "both"."""
+        blocks = []
+        if lang in ("zh", "both"):
+            blocks.append(self._render_zh())
+        if lang in ("en", "both"):
+            blocks.append(self._render_en())
+        return "\n\n".join(blocks)
+
+    def _render_zh(self) -> str:
+        a = self.answer
+        read = "，".join(f"{_kind_name(kind, 1)}“{value}”" for kind, value in self.reading) or "未识别出地名或门牌"
+        lines = [
+            f"文本　　{self.text}",
+            f"读作　　{read}",
+            f"结果　　{_OUTCOME_ZH[a['outcome']]}" + (f"，{LEVEL_NAMES[a['level'] or ''][1]}级" if a["level"] else "") + (f"，{_METHOD_ZH[a['method']]}" if a["method"] else ""),
+            f"匹配　　{a['matched_text'] or '无'}" + (f"（{a['address_key']}）" if a["address_key"] else ""),
+            f"归属　　{' '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or '不确定'}",
+            f"理由　　{a['reason_zh']}",
+            f"次优　　{self.runner_up_text or '无'}",
+            f"得分　　{a['score']:.4f}，领先 {a['margin']:.4f}",
+        ]
+        return "\n".join(lines)
+
+    def _render_en(self) -> str:
+        a = self.answer
+        read = ", ".join(f"{_kind_name(kind, 0)} “{value}”" for kind, value in self.reading) or "no name or number recognised"
+        lines = [
+            f"Text       {self.text}",
+            f"Read as    {read}",
+            f"Outcome    {a['outcome']}" + (f", level {a['level']}" if a["level"] else "") + (f", method {a['method']}" if a["method"] else ""),
+            f"Matched    {a['matched_text'] or 'nothing'}" + (f" ({a['address_key']})" if a["address_key"] else ""),
+            f"Lies in    {', '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or 'not certain'}",
+            f"Because    {a['reason']}",
+            f"Runner-up  {self.runner_up_text or 'none'}",
+            f"Score      {a['score']:.4f}, margin {a['margin']:.4f}",
+        ]
+        return "\n".join(lines)
+
+
+def _kind_name(kind: str, language: int) -> str:
+    return LEVEL_NAMES.get(kind, (kind, kind))[language]
+
+
+def explain(
+    base: AddressBase, text: str, *, district: str | None = None, street: str | None = None, community: str | None = None,
+    lng: float | None = None, lat: float | None = None,
+) -> Explanation:  # fmt: skip
+    """How `resolve` answers this one text, and why. The hints are the columns of the same names there."""
+    given = dict(zip(HINTS, (district, street, community, lng, lat), strict=True))
+    query = pa.table({"text": [text], **{name: [value] for name, value in given.items() if value is not None}})
+    work = run(base, _query_frame(query))
+    report = _report(work)
+    answer = report.to_dicts()[0]
+    runner = int(work.runner_up[0])
+    return Explanation(text, answer, _reading(work), work.stages, base.core["path"][runner] if runner >= 0 else None)
+
+
+def _reading(work: Work) -> list[tuple[str, str]]:
+    """The names and slots of the text, in its order of writing."""
+    marked = work.marked[0] or ""
+    parts: list[tuple[str, str]] = []
+    for name in pl.Series([marked]).str.extract_all(f"[{''.join(MARK.values())}][^{END}]+{END}")[0].to_list():
+        parts.append((_KIND[name[0]], name[1:-1]))
+    slots = work.slots.row(0, named=True)
+    for column in ("street_part", "number", *(slot.level for slot in work.base.grammar.inner)):
+        value = slots.get(column)
+        if value and column == "street_part":
+            split = split_street_part(pl.Series([value]), work.base.grammar).row(0, named=True)
+            for level, above in (("road", None), ("lane", "road"), ("alley", "lane")):
+                longer = split[level]
+                if longer is None:
+                    continue
+                shorter = (split[above] or split["road"]) if above else longer.split(END, 1)[0] + END
+                rest = "".join(c for c in longer.removeprefix(shorter) if c < END or c > ALIAS)
+                if rest:
+                    parts.append((level, rest))
+        elif value:
+            parts.append((column, value))
+    return parts
