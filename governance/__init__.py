@@ -1,0 +1,18 @@
+"""The rules of the trade: clock, flow, same matter, texts, alerts, measures; Arrow in, Arrow out.
+
+Belongs here: what SQL says badly. `STEPS` lists the tables that are built by a function instead of a SQL model. Does not belong here:
+reading or writing files or libraries (`warehouse` runs the steps).
+"""
+
+from __future__ import annotations
+
+from contracts.step import PythonStep
+from governance import catalogue, deadlines, measures
+
+STEPS: tuple[PythonStep, ...] = (
+    PythonStep("event.deadline", deadlines.INPUTS, deadlines.deadlines, uses_as_of=True),
+    PythonStep("subject.catalogue", (), catalogue.catalogue),
+    PythonStep("subject.metric", (), measures.metrics),
+    PythonStep("subject.metric_value", measures.inputs(), measures.metric_values, uses_as_of=True),
+)
+"""The tables that this package builds; the builder puts them in order with the SQL models by their inputs."""

@@ -1,0 +1,152 @@
+"""Deadlines: by when each matter is due by the district's rules, and how it stands as of a moment.
+
+Belongs here: which rule applies, what suspensions and extensions do, and the state of a deadline. Does not belong here: counting
+working time (`clock`).
+
+A rule's row names kind, category level 1, level 2 and flow, `*` for all. Of several rows that fit, the most specific wins: level 2
+counts before level 1, level 1 before kind, kind before flow. Suspended time does not count. An extension gives the rule's time once
+more, unless the feed delivers a later moment itself: then that holds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import polars as pl
+import pyarrow as pa
+
+import contracts
+from contracts.schema import arrow_schema
+from contracts.step import StepContext
+from governance import clock
+
+INPUTS = ("event.event", "event.event_node", "district.deadline", "district.special_day")
+_SITUATION = ("kind", "category_1", "category_2", "flow")
+_WEIGHTS = {"category_2": 8, "category_1": 4, "kind": 2, "flow": 1}
+_DUE_SOON = dt.timedelta(days=1)
+
+
+def deadlines(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
+    """`event.deadline` from INPUTS: one row per event, ordered by event_id."""
+    events = _table(inputs["event.event"]).select(
+        "event_id", *_SITUATION, "reported_at", "status", "is_done", "handled_at", "handled_in_time", "due_at_delivered"
+    )
+    calendar = clock.Calendar.of(context.district_folder, inputs["district.special_day"])
+    events = _with_rule(events, _table(inputs["district.deadline"]))
+    events = _with_pauses(events, _table(inputs["event.event_node"]), context.as_of, calendar)
+    judged = _with_state(_with_due(events, calendar), context.as_of)
+    schema = arrow_schema(contracts.tables()["event.deadline"].columns)
+    return judged.select(schema.names).sort("event_id").to_arrow().cast(schema)
+
+
+def _table(data: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(data)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _with_rule(events: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
+    """Adds rule_kind, rule_category_1, rule_category_2, rule_flow, amount, unit of the most specific rule that fits; null without one.
+
+    Rules are matched to the distinct situations that occur, not to events: there are few of them.
+    """
+    rules = rules.select(*(pl.col(part).alias(f"rule_{part}") for part in _SITUATION), "amount", "unit")
+    known = pl.col("amount").is_not_null() & pl.col("unit").is_not_null()
+    situations = events.select(_SITUATION).unique()
+    fits = [(pl.col(f"rule_{part}") == "*") | (pl.col(f"rule_{part}") == pl.col(part)).fill_null(False) for part in _SITUATION]
+    specificity = pl.sum_horizontal((pl.col(f"rule_{part}") != "*").cast(pl.Int32) * weight for part, weight in _WEIGHTS.items())
+    names = [f"rule_{part}" for part in _SITUATION]
+    best = (
+        situations.join(rules.filter(known), how="cross")
+        .filter(*fits)
+        .with_columns(specificity.alias("specificity"))
+        .sort("specificity", *names, descending=[True, *(False for _ in names)])
+        .unique(_SITUATION, keep="first", maintain_order=True)
+        .drop("specificity")
+    )
+    return events.join(best, on=_SITUATION, how="left", nulls_equal=True)
+
+
+def _with_pauses(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime, calendar: clock.Calendar) -> pl.DataFrame:
+    """Adds suspended_minutes (in the rule's own time: working or plain) and extensions from the node log."""
+    nodes = nodes.select("event_id", "status", "previous_status", "entered_at", "left_at")
+    extended = (
+        nodes.filter(pl.col("status") == "extended", pl.col("previous_status").ne_missing("extended"))
+        .group_by("event_id")
+        .agg(pl.len().cast(pl.Int64).alias("extensions"))
+    )
+    suspended = (
+        nodes.filter(pl.col("status") == "suspended", pl.col("entered_at").is_not_null())
+        .join(events.select("event_id", "unit"), on="event_id")
+        .with_columns(pl.col("left_at").fill_null(as_of).alias("left_at"))
+        .filter(pl.col("left_at") > pl.col("entered_at"))
+    )
+    working = calendar.working_minutes(suspended["entered_at"], suspended["left_at"])
+    plain = (pl.col("left_at") - pl.col("entered_at")).dt.total_minutes()
+    paused = (
+        suspended.with_columns(working.alias("working"))
+        .with_columns(pl.when(pl.col("unit").str.starts_with("working")).then("working").otherwise(plain).alias("minutes"))
+        .group_by("event_id")
+        .agg(pl.col("minutes").sum().alias("suspended_minutes"))
+    )
+    return (
+        events.join(extended, on="event_id", how="left")
+        .join(paused, on="event_id", how="left")
+        .with_columns(pl.col("extensions").fill_null(0), pl.col("suspended_minutes").fill_null(0))
+    )
+
+
+def _with_due(events: pl.DataFrame, calendar: clock.Calendar) -> pl.DataFrame:
+    """Adds due_at and basis: the rule's moment, the delivered one where no rule fits or an extension delivered a later one."""
+    ruled = events.filter(pl.col("amount").is_not_null())
+    by_rule = ruled.select(
+        "event_id",
+        calendar.due(ruled["reported_at"], ruled["amount"] * (1 + ruled["extensions"]), ruled["unit"], ruled["suspended_minutes"]).alias(
+            "due_by_rule"
+        ),
+    )
+    delivered_later = (pl.col("extensions") > 0) & (pl.col("due_at_delivered") > pl.col("due_by_rule"))
+    use_delivered = pl.col("due_by_rule").is_null() | delivered_later.fill_null(False)
+    return events.join(by_rule, on="event_id", how="left").with_columns(
+        pl.when(use_delivered).then("due_at_delivered").otherwise("due_by_rule").alias("due_at"),
+        pl.when(use_delivered & pl.col("due_at_delivered").is_not_null())
+        .then(pl.lit("delivered"))
+        .when(pl.col("due_by_rule").is_not_null())
+        .then(pl.lit("rule"))
+        .otherwise(pl.lit("none"))
+        .alias("basis"),
+    )
+
+
+def _with_state(events: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """Adds state and minutes_over. A feed without status says nothing about whether a matter is done: its state is unknown."""
+    done, due, handled = pl.col("is_done"), pl.col("due_at"), pl.col("handled_at")
+    now = pl.lit(as_of).cast(pl.Datetime("us"))
+    judged_at = pl.when(done).then(handled).when(pl.col("status").is_not_null()).then(now)
+    state = (
+        pl.when(handled.is_null() & pl.col("handled_in_time"))
+        .then(pl.lit("on_time"))
+        .when(handled.is_null() & ~pl.col("handled_in_time"))
+        .then(pl.lit("late"))
+        .when(due.is_null())
+        .then(pl.lit("none"))
+        .when(done & (handled <= due))
+        .then(pl.lit("on_time"))
+        .when(done & (handled > due))
+        .then(pl.lit("late"))
+        .when(done | pl.col("status").is_null())
+        .then(pl.lit("unknown"))
+        .when(now > due)
+        .then(pl.lit("overdue"))
+        .when(now > due - _DUE_SOON)
+        .then(pl.lit("due_soon"))
+        .otherwise(pl.lit("open"))
+    )
+    return events.with_columns(
+        pl.col("reported_at").alias("starts_at"),
+        state.alias("state"),
+        (judged_at - due).dt.total_minutes().alias("minutes_over"),
+        pl.when(pl.col("due_at").is_not_null() & (pl.col("basis") == "rule")).then("amount").alias("amount"),
+        pl.when(pl.col("due_at").is_not_null() & (pl.col("basis") == "rule")).then("unit").alias("unit"),
+    )

@@ -1,0 +1,34 @@
+SELECT
+  'grid_event:' || t.record_key AS event_id,
+  t.event_no,
+  t.found_at AS reported_at,
+  CASE
+    WHEN t.category_2 IS NULL THEN t.category_1
+    WHEN t.category_1 IS NOT NULL THEN CONCAT_WS('>', t.category_1, t.category_2, t.category_3)
+  END AS category_key,
+  t.category_1,
+  t.category_2,
+  t.category_3,
+  t.grade,
+  t.grid_code,
+  t.worker_key,
+  t.department AS department_delivered,
+  t.status,
+  t.status_time,
+  t.description_redacted,
+  l.address_key,
+  l.address_level,
+  l.link_outcome,
+  l.building_key,
+  l.street_key,
+  l.community_key,
+  l.district,
+  l.street,
+  l.community,
+  t.record_key,
+  t.key_is_weak,
+  t.delivery,
+  t.delivery_date,
+  t.source_row
+FROM latest.grid_event AS t LEFT JOIN place.location_link AS l ON l.feed = 'grid_event' AND l.record_key = t.record_key
+ORDER BY event_id

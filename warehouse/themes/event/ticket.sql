@@ -1,0 +1,40 @@
+SELECT
+  'ticket:' || t.record_key AS event_id,
+  t.ticket_no,
+  t.channel,
+  t.created_at AS reported_at,
+  t.kind,
+  CASE
+    WHEN t.category_2 IS NULL THEN t.category_1
+    WHEN t.category_1 IS NOT NULL THEN CONCAT_WS('>', t.category_1, t.category_2, t.category_3)
+  END AS category_key,
+  t.category_1,
+  t.category_2,
+  t.category_3,
+  t.department AS department_delivered,
+  t.flow,
+  t.status,
+  t.status_time,
+  t.due_at,
+  t.handled_in_time,
+  t.caller_key,
+  t.caller_phone_masked,
+  t.title_redacted,
+  t.body_redacted,
+  t.reply_redacted,
+  l.address_key,
+  l.address_level,
+  l.link_outcome,
+  l.building_key,
+  l.street_key,
+  l.community_key,
+  l.district,
+  l.street,
+  l.community,
+  t.record_key,
+  t.key_is_weak,
+  t.delivery,
+  t.delivery_date,
+  t.source_row
+FROM latest.ticket AS t LEFT JOIN place.location_link AS l ON l.feed = 'ticket' AND l.record_key = t.record_key
+ORDER BY event_id

@@ -1,0 +1,26 @@
+SELECT
+  e.credit_code AS org_key,
+  e.credit_code,
+  e.name,
+  e.kind,
+  e.industry_code,
+  e.industry,
+  e.founded_on,
+  e.status,
+  e.staff,
+  e.safety_grade,
+  e.legal_person_masked,
+  e.contact_phone_masked,
+  l.address_key,
+  l.address_level,
+  l.link_outcome,
+  l.building_key,
+  l.community_key,
+  l.district,
+  l.street,
+  l.community,
+  e.record_key,
+  e.delivery,
+  e.source_row
+FROM latest.enterprise AS e LEFT JOIN place.location_link AS l ON l.feed = 'enterprise' AND l.record_key = e.record_key
+ORDER BY org_key
