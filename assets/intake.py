@@ -1,0 +1,109 @@
+"""Stage 1: landing → `raw.<feed>`. Takes in every outstanding delivery and writes its certificate into the ledger.
+
+Belongs here: the order of things (plan, read, write, record). Not here: reading a file (`sources`), keeping it (`warehouse.lake`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+
+from assets import ledger
+from assets.workplace import Workplace
+from contracts.delivery import Certificate, Delivery
+from sources import intake as reading
+from sources import landing
+from sources.landing import Outstanding
+
+GROUP_BYTES = 256 * 1024 * 1024
+"""Deliveries of one feed are committed together up to this size: a commit costs about 20 ms, whatever it holds."""
+
+
+def plan(workplace: Workplace) -> Outstanding:
+    """Compare the landing folder with the ledger. Cheap where nothing changed: sizes and times are looked at, not contents."""
+    recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
+    landed = landing.scan(workplace.home.landing, workplace.district)
+    return landing.outstanding(landed, recorded.to_arrow(), workplace.redo)
+
+
+def by_feed(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
+    """Deliveries by feed, in the order given."""
+    found: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        found.setdefault(delivery.feed, []).append(delivery)
+    return found
+
+
+def _groups(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+    group: list[Delivery] = []
+    size = 0
+    for delivery in deliveries:
+        if group and size + delivery.bytes > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(delivery)
+        size += delivery.bytes
+    if group:
+        yield group
+
+
+def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes: Mapping[str, int]) -> list[tuple[Delivery, Certificate]]:
+    """Read deliveries of one feed into `raw.<feed>`, group by group, each group in one commit followed by its ledger rows.
+
+    `mtimes` (delivery → ns) are the files' times when they were fingerprinted, so that a later change is noticed.
+    """
+    done: list[tuple[Delivery, Certificate]] = []
+    versions = _next_versions(workplace)
+    for group in _groups(deliveries):
+        certificates: list[Certificate] = []
+        tables: list[pa.Table] = []
+        for delivery in group:
+            read = reading.read(delivery, workplace.contracts[feed], workplace.mapping(feed))
+            tables += [pa.Table.from_batches([batch]) for batch in read.batches]
+            certificates.append(read.certificate())
+            workplace.progress("intake", feed, len(done) + len(certificates), len(deliveries))
+        # Files of one group may have different columns: align them, the lake merges new ones in.
+        data = pa.concat_tables(tables, promote_options="default") if tables else None
+        workplace.lake.replace(f"raw/{feed}", data, column="_delivery", values=[delivery.id for delivery in group], merge_schema=True)
+        ledger.record(
+            workplace.lake,
+            ledger.INTAKE,
+            ledger.INTAKE_SCHEMA,
+            (
+                {
+                    **ledger.delivery_row(delivery, certificate, versions.get(delivery.id, 1), _STATUS[certificate.status]),
+                    "mtime_ns": mtimes.get(delivery.id),
+                }
+                for delivery, certificate in zip(group, certificates, strict=True)
+            ),
+        )
+        done += zip(group, certificates, strict=True)
+    return done
+
+
+_STATUS = {"read": "accepted", "unreadable": "unreadable"}
+
+
+def record_unchanged(workplace: Workplace, todo: Outstanding) -> None:
+    """Record deliveries that bring the bytes of the date before, and take away rows that they had as content until now."""
+    if not todo.unchanged:
+        return
+    for feed, withdrawn in by_feed(todo.withdrawn).items():
+        workplace.lake.replace(f"raw/{feed}", None, column="_delivery", values=[delivery.id for delivery in withdrawn])
+    versions = _next_versions(workplace)
+    ledger.record(
+        workplace.lake,
+        ledger.INTAKE,
+        ledger.INTAKE_SCHEMA,
+        (
+            {**ledger.delivery_row(delivery, None, versions.get(delivery.id, 1), "unchanged"), "mtime_ns": todo.mtimes.get(delivery.id)}
+            for delivery in todo.unchanged
+        ),
+    )
+
+
+def _next_versions(workplace: Workplace) -> dict[str, int]:
+    """The version that a delivery gets when it is recorded now: one more than the ledger holds; 1 where it holds none."""
+    recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
+    return {name: version + 1 for name, version in zip(recorded["delivery"], recorded["version"], strict=True)}

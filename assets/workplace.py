@@ -1,0 +1,90 @@
+"""What every stage of one run works with: home, district, lake, pseudonym key, as-of, and the run's log.
+
+Belongs here: opening these once. Not here: what a stage does with them. The stages are plain functions over a Workplace, so that the
+command, Dagster and tests run the same code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from assets import ledger
+from contracts.delivery import Problem
+from contracts.district import District, FeedMapping, contract_of, load_district
+from contracts.load import feeds
+from contracts.model import Feed
+from warehouse.home import Home
+from warehouse.lake import Lake
+from warehouse.privacy import Pseudonyms
+
+Progress = Callable[[str, str, int, int], None]
+"""Called with stage, item, items done, items in all."""
+
+
+def silent(stage: str, item: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass
+class RunLog:
+    """What the stages found, for the summary: counts and problems, nothing personal."""
+
+    problems: list[Problem] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Workplace:
+    """One run's surroundings. `as_of` None means: the end of the latest delivery date."""
+
+    home: Home
+    district: District
+    as_of_given: dt.datetime | None = None
+    redo: Collection[str] = ()
+    progress: Progress = silent
+    log: RunLog = field(default_factory=RunLog)
+
+    @classmethod
+    def open(
+        cls,
+        home: Home,
+        district_folder: Path,
+        *,
+        as_of: dt.datetime | None = None,
+        redo: Collection[str] = (),
+        progress: Progress = silent,
+    ) -> Workplace:
+        """Open a home with a district; ContractError where the district's files are wrong."""
+        home.prepare()
+        return cls(home, load_district(district_folder), as_of_given=as_of, redo=tuple(redo), progress=progress)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.home.lake)
+
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        return Pseudonyms.load(self.home.path)
+
+    @cached_property
+    def contracts(self) -> dict[str, Feed]:
+        """Every feed's contract with this district's additions."""
+        return {name: contract_of(self.district, name) for name in feeds()}
+
+    @property
+    def as_of(self) -> dt.datetime:
+        """The moment this run looks from: the one given, else the end of the latest delivery date that the ledger holds."""
+        if self.as_of_given is not None:
+            return self.as_of_given
+        days = ledger.current(self.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)["day"]
+        latest = days.max() if len(days) else dt.date(1970, 1, 1)
+        assert isinstance(latest, dt.date)
+        return dt.datetime.combine(latest, dt.time(23, 59, 59))
+
+    def mapping(self, feed: str) -> FeedMapping:
+        """How the feed meets its contract here; a feed that the district does not name is taken as its contract says."""
+        return self.district.feeds.get(feed, FeedMapping())
