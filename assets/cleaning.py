@@ -17,6 +17,7 @@ from assets import ledger
 from assets.workplace import Workplace
 from contracts.schema import arrow_schema
 from quality.clean import clean, mapping_fingerprint
+from warehouse.privacy import VERSION as PROTECTION_VERSION
 from warehouse.privacy import protect
 
 GROUP_ROWS = 1_000_000
@@ -24,8 +25,9 @@ GROUP_ROWS = 1_000_000
 
 
 def fingerprint(workplace: Workplace, feed: str) -> str:
-    """Changes when the contract, the district's mapping or the pseudonym key does: then every delivery of the feed is cleaned again."""
-    return mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed)) + "-" + workplace.pseudonyms.fingerprint[:8]
+    """Changes with the contract, the district's mapping, the rules of protection or the pseudonym key: then the feed is cleaned again."""
+    reading = mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed))
+    return f"{reading}-{PROTECTION_VERSION}-{workplace.pseudonyms.fingerprint[:8]}"
 
 
 def due(workplace: Workplace) -> dict[str, list[dict[str, Any]]]:
@@ -79,7 +81,7 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
     for row in content:
         assert raw is not None
         mine = raw.filter(pc.equal(raw["_delivery"], row["delivery"])) if len(content) > 1 else raw
-        result = clean(mine, contract, mapping, row["day"])
+        result = clean(mine, contract, mapping, row["day"], time_zone=workplace.district.time_zone)
         counts[row["delivery"]] = {
             "rows_read": result.rows_read,
             "rows_malformed": result.rows_malformed,

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import polars as pl
 import pyarrow as pa
 
 from assets import ledger
 from assets.workplace import Workplace
-from contracts.delivery import Certificate, Delivery
+from contracts.delivery import Certificate, Delivery, Problem
+from quality.clean import mapping_fingerprint
 from sources import intake as reading
 from sources import landing
+from sources.drift import drift
 from sources.landing import Outstanding
 
 GROUP_BYTES = 256 * 1024 * 1024
@@ -24,7 +27,8 @@ def plan(workplace: Workplace) -> Outstanding:
     """Compare the landing folder with the ledger. Cheap where nothing changed: sizes and times are looked at, not contents."""
     recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
     landed = landing.scan(workplace.home.landing, workplace.district)
-    return landing.outstanding(landed, recorded.to_arrow(), workplace.redo)
+    prints = {feed: mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed)) for feed in workplace.district.feeds}
+    return landing.outstanding(landed, recorded.to_arrow(), workplace.redo, prints)
 
 
 def by_feed(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
@@ -55,13 +59,19 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
     """
     done: list[tuple[Delivery, Certificate]] = []
     versions = _next_versions(workplace)
+    former = _former_certificate(workplace, feed, deliveries)
     for group in _groups(deliveries):
         certificates: list[Certificate] = []
         tables: list[pa.Table] = []
         for delivery in group:
             read = reading.read(delivery, workplace.contracts[feed], workplace.mapping(feed))
-            tables += [pa.Table.from_batches([batch]) for batch in read.batches]
-            certificates.append(read.certificate())
+            batches = [pa.Table.from_batches([batch]) for batch in read.batches]
+            certificate = read.certificate()
+            # A file that turned out unreadable half way has given batches by then: none of them may stay.
+            tables += batches if certificate.status == "read" else []
+            certificates.append(certificate)
+            workplace.log.problems += _drift(certificate, former)
+            former = certificate if certificate.status == "read" else former
             workplace.progress("intake", feed, len(done) + len(certificates), len(deliveries))
         # Files of one group may have different columns: align them, the lake merges new ones in.
         data = pa.concat_tables(tables, promote_options="default") if tables else None
@@ -74,12 +84,29 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
                 {
                     **ledger.delivery_row(delivery, certificate, versions.get(delivery.id, 1), _STATUS[certificate.status]),
                     "mtime_ns": mtimes.get(delivery.id),
+                    "mapping_fingerprint": mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed)),
                 }
                 for delivery, certificate in zip(group, certificates, strict=True)
             ),
         )
         done += zip(group, certificates, strict=True)
     return done
+
+
+def _former_certificate(workplace: Workplace, feed: str, deliveries: list[Delivery]) -> Certificate | None:
+    """The certificate of the feed's last delivery before these, to see drift against."""
+    if not deliveries:
+        return None
+    first = min(delivery.day for delivery in deliveries)
+    recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
+    before = recorded.filter((pl.col("feed") == feed) & (pl.col("day") < first) & pl.col("certificate").is_not_null()).sort(
+        "day", "delivery"
+    )
+    return Certificate.model_validate_json(before["certificate"][-1]) if before.height else None
+
+
+def _drift(now: Certificate, former: Certificate | None) -> list[Problem]:
+    return drift(now, former) if former is not None and now.status == "read" else []
 
 
 _STATUS = {"read": "accepted", "unreadable": "unreadable"}

@@ -35,7 +35,7 @@ _DELIVERY = [
     ("recorded_at", pa.timestamp("us")),
 ]
 
-INTAKE_SCHEMA = pa.schema([*_DELIVERY, ("mtime_ns", pa.int64())])
+INTAKE_SCHEMA = pa.schema([*_DELIVERY, ("mtime_ns", pa.int64()), ("mapping_fingerprint", pa.string())])
 """One row per delivery and version (1 for the first bytes under that name and date). `status`: accepted, unchanged (the bytes of the feed's date before), unreadable."""
 
 DELIVERIES_SCHEMA = pa.schema(

@@ -21,8 +21,8 @@ from assets.workplace import Workplace
 from contracts.delivery import Problem
 from contracts.load import tables
 from governance import STEPS
-from quality.checks import CheckResult, run_checks
 from quality.check_report import report_html, report_json
+from quality.checks import CheckResult, run_checks
 from warehouse import library, release
 
 MEMORY_SHARE = 0.4
@@ -104,7 +104,13 @@ def publish(workplace: Workplace) -> Outcome:
             ]
             outcome.links = _links(building.connection, building.address("subject.address_quality"))
             workplace.progress("checks", "all tables", 0, 1)
-            outcome.checks = run_checks(building.connection, [tables()[name] for name in building.tables], name=building.address)
+            outcome.checks = run_checks(
+                building.connection,
+                [tables()[name] for name in building.tables],
+                name=building.address,
+                district=workplace.district,
+                as_of=workplace.as_of.date(),
+            )
             workplace.progress("checks", "all tables", 1, 1)
             building.add("checks.json", report_json(outcome.checks))
             building.add("checks.html", report_html(outcome.checks, title=workplace.district.title, title_zh=workplace.district.title_zh))

@@ -15,9 +15,9 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from assets import libraries
+from assets.home import district_folder, open_home
 from assets.summary import write_summary
 from assets.workplace import Progress, Workplace, silent
-from assets.home import district_folder, open_home
 
 _watching: Progress = silent
 
@@ -66,4 +66,3 @@ class Run(dg.ConfigurableResource):  # type: ignore[type-arg]
         """This run's surroundings; the same object for every step, since the executor is in-process."""
         assert self._workplace is not None, "the resource is used outside a run"
         return self._workplace
-

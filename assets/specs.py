@@ -60,7 +60,8 @@ def clean_spec(feed: Feed) -> dg.AssetSpec:
     return dg.AssetSpec(
         ["clean", feed.name],
         deps=[["raw", feed.name]],
-        description=_description(feed) + "\n\nTyped and checked by contract; refused rows are kept in quarantine. 按契约清洗，拒收行进入隔离区。",
+        description=_description(feed)
+        + "\n\nTyped and checked by contract; refused rows are kept in quarantine. 按契约清洗，拒收行进入隔离区。",
         group_name=GROUPS["clean"],
         owners=[owner(feed.steward)],
         kinds={"deltalake", "polars"},

@@ -136,9 +136,7 @@ def address_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
         asset_key=["addresses", "base"], metadata={"dagster/row_count": counts["base"], "made anew": state.rebuilt, **counts}
     )
     resolved = addresses.resolve_all(workplace, state)
-    yield dg.MaterializeResult(
-        asset_key=["addresses", "resolutions"], metadata={"dagster/row_count": resolved["queries"], **resolved}
-    )
+    yield dg.MaterializeResult(asset_key=["addresses", "resolutions"], metadata={"dagster/row_count": resolved["queries"], **resolved})
 
 
 _MODELS = library_models(STEPS)
@@ -157,7 +155,7 @@ def _input_key(relation: str) -> dg.AssetKey | None:
 def _table_specs() -> list[dg.AssetSpec]:
     specs = []
     for name, model in sorted(_MODELS.items()):
-        keys = sorted({key for relation in model.inputs if (key := _input_key(relation))}, key=lambda key: key.path)
+        keys = sorted({key for relation in model.inputs if (key := _input_key(relation))}, key=dg.AssetKey.to_user_string)
         specs.append(table_spec(tables()[name], keys, "python" if model.step else "sql"))
     return specs
 
@@ -179,7 +177,12 @@ _RELEASE = dg.AssetKey(["release"])
             kinds={"duckdb", "parquet"},
         ),
     ],
-    check_specs=[dg.AssetCheckSpec("contract", asset=dg.AssetKey(name.split(".")), description="Every rule of the table's contract. 契约的全部规则。") for name in sorted(_MODELS)],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "contract", asset=dg.AssetKey(name.split(".")), description="Every rule of the table's contract. 契约的全部规则。"
+        )
+        for name in sorted(_MODELS)
+    ],
     can_subset=True,
 )
 def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
@@ -194,7 +197,12 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={"dagster/row_count": line.rows, "seconds": line.seconds, "taken over unchanged": line.reused, "release": outcome.release_id},
+                metadata={
+                    "dagster/row_count": line.rows,
+                    "seconds": line.seconds,
+                    "taken over unchanged": line.reused,
+                    "release": outcome.release_id,
+                },
                 check_results=[_check_result(key, by_table.get(line.table, []))],
             )
     run.finish(outcome, context.run_id)
@@ -203,7 +211,9 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
         raise dg.Failure(f"The release is blocked; the former one stays current. {reasons}", allow_retries=False)
     context.log.info(f"release {outcome.release_id} is current")
     if _RELEASE in context.selected_asset_keys:
-        yield dg.MaterializeResult(asset_key=_RELEASE, metadata={"release": outcome.release_id, "path": dg.MetadataValue.path(str(outcome.path))})
+        yield dg.MaterializeResult(
+            asset_key=_RELEASE, metadata={"release": outcome.release_id, "path": dg.MetadataValue.path(str(outcome.path))}
+        )
 
 
 def _check_result(key: dg.AssetKey, checks: list[libraries.CheckResult]) -> dg.AssetCheckResult:
@@ -215,7 +225,9 @@ def _check_result(key: dg.AssetKey, checks: list[libraries.CheckResult]) -> dg.A
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{check.rule}: {check.message}" for check in failed) or None,
-        metadata={check.rule: f"{'passed' if check.passed else 'FAILED'}: {check.violations} of {check.rows_checked} rows" for check in checks},
+        metadata={
+            check.rule: f"{'passed' if check.passed else 'FAILED'}: {check.violations} of {check.rows_checked} rows" for check in checks
+        },
     )
 
 

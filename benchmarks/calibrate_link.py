@@ -17,9 +17,9 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from addressing import DOOR_LEVELS, Grammar, build_base  # noqa: E402
-from addressing import cascade as engine  # noqa: E402
-from addressing.link import register_columns  # noqa: E402
+from addressing import DOOR_LEVELS, Grammar, build_base
+from addressing import cascade as engine
+from addressing.link import register_columns
 
 TABLE = Path(__file__).resolve().parents[1] / "addressing" / "tables" / "calibration.csv"
 HEADER = """# Score by class of link: the share of right links (village and neighbourhood equal the truth), with one pseudo-link at 0.9 added.

@@ -18,7 +18,7 @@ from quality.checks import compile_rules, run_checks
 
 def contract() -> Table:
     """A ticket-like table with 20 rules of every kind."""
-    codes = {name: (name, name) for name in ("help", "complaint", "praise")}
+    codes: dict[str, tuple[str, ...]] = {name: (name, name) for name in ("help", "complaint", "praise")}
     return Table(
         name="ticket",
         theme="event",
@@ -31,7 +31,15 @@ def contract() -> Table:
             Column(name="ticket_id", title="Ticket", title_zh="工单", required=True, pattern="^T[0-9]{9}$", max_length=10),  # type: ignore[call-arg]
             Column(name="number", type="integer", title="Number", title_zh="序号", required=True, unique=True, min="0", max="99999999"),  # type: ignore[call-arg]
             Column(name="kind", title="Kind", title_zh="性质", required=True, codes=codes),  # type: ignore[call-arg]
-            Column(name="community", title="Community", title_zh="社区", required=True, references="event.place.code", pattern="^[0-9]+$", max_length=12),  # type: ignore[call-arg]
+            Column(
+                name="community",
+                title="Community",
+                title_zh="社区",
+                required=True,
+                references="event.place.code",
+                pattern="^[0-9]+$",
+                max_length=12,
+            ),  # type: ignore[call-arg]
             Column(name="reported", type="timestamp", title="Reported", title_zh="登记", required=True, min="2000-01-01", max="2100-01-01"),  # type: ignore[call-arg]
             Column(name="people", type="integer", title="People", title_zh="人数", min="1", max="100000"),  # type: ignore[call-arg]
         ),
@@ -42,7 +50,9 @@ def contract() -> Table:
 def place() -> Table:
     """The table that communities refer to."""
     code = Column(name="code", title="Code", title_zh="代码", required=True)  # type: ignore[call-arg]
-    return Table(name="place", theme="event", title="Places", title_zh="社区", grain="one row", keys=("code",), steward="benchmark", columns=(code,))
+    return Table(
+        name="place", theme="event", title="Places", title_zh="社区", grain="one row", keys=("code",), steward="benchmark", columns=(code,)
+    )
 
 
 def main() -> None:

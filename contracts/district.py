@@ -106,7 +106,9 @@ def load_district(folder: Path) -> District:
             for column in getattr(mapping, section):
                 if column not in columns:
                     line = lines.get(("feeds", name, section, column), 1)
-                    raise ContractError(f"district.yaml:{line}: feeds.{name}.{section}.{column}: the contract has no such column; remedy: correct the name")
+                    raise ContractError(
+                        f"district.yaml:{line}: feeds.{name}.{section}.{column}: the contract has no such column; remedy: correct the name"
+                    )
     return district
 
 

@@ -35,15 +35,14 @@ class HeaderMatch:
     missing: tuple[str, ...]
     also: dict[str, str] = field(default_factory=dict)
     """Source headers that a contract column would accept too, but another header came first: header → column."""
+    given: tuple[str, ...] = ()
+    """All source headers in the file's order."""
 
     @property
     def columns(self) -> dict[str, str | None]:
-        """Source header → contract column that it feeds, null where none; as a certificate holds it."""
-        fed: dict[str, str | None] = dict.fromkeys(self.unknown)
-        fed |= dict.fromkeys(self.also)
-        for column, headers in self.sources.items():
-            fed |= dict.fromkeys(headers, column)
-        return fed
+        """Source header → contract column that it feeds, null where none, in the file's order; as a certificate holds it."""
+        fed = {header: column for column, headers in self.sources.items() for header in headers}
+        return {header: fed.get(header) for header in self.given}
 
 
 def match_headers(contract: Feed, mapping: FeedMapping, headers: Iterable[str]) -> HeaderMatch:
@@ -81,4 +80,4 @@ def match_headers(contract: Feed, mapping: FeedMapping, headers: Iterable[str]) 
     also = {header: column for header, column in also.items() if header not in fed}
     unknown = tuple(header for header in given if header not in fed and header not in also)
     missing = tuple(column.name for column in contract.columns if column.name not in sources and column.name not in mapping.constants)
-    return HeaderMatch(sources, unknown, missing, also)
+    return HeaderMatch(sources, unknown, missing, also, tuple(given))

@@ -56,7 +56,9 @@ def _note_lines(node: yaml.Node, at: tuple[Any, ...], lines: dict[tuple[Any, ...
             _note_lines(value, (*at, number), lines, path)
 
 
-def validated(model: type[Model], data: Any, lines: Mapping[tuple[Any, ...], int], path: Path, names: Mapping[tuple[str, int], str]) -> Model:
+def validated(
+    model: type[Model], data: Any, lines: Mapping[tuple[Any, ...], int], path: Path, names: Mapping[tuple[str, int], str]
+) -> Model:
     """Build `model` from `data`; a mistake becomes a ContractError with file, line, field and remedy.
 
     `names` maps (list key, position) to the name that the YAML file used as a mapping key, so that the line can be found.
@@ -96,7 +98,9 @@ def _contract(path: Path, model: type[Model], **fixed: Any) -> Model:
         if isinstance(entries, dict):
             bare = [name for name, entry in entries.items() if not isinstance(entry, dict)]
             if bare:
-                raise ContractError(f"{path.name}:{lines.get((section, bare[0]), 1)}: {section}.{bare[0]} says nothing; remedy: give title and title_zh")
+                raise ContractError(
+                    f"{path.name}:{lines.get((section, bare[0]), 1)}: {section}.{bare[0]} says nothing; remedy: give title and title_zh"
+                )
             data[section] = [{"name": name, **entry} for name, entry in entries.items()]
             names |= {(section, number): name for number, name in enumerate(entries)}
     return validated(model, {**data, **fixed}, lines, path, names)

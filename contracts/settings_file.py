@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -45,8 +47,8 @@ def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ContractError(f"{path.name}: not UTF-8 (byte {error.start}); remedy: save it as UTF-8") from error
-    lines = ((number, line) for number, line in enumerate(csv.reader(text.splitlines()), start=1))
-    listed = [(number, line) for number, line in lines if line and not line[0].startswith("#")]
+    reader = csv.reader(io.StringIO(text, newline=""))
+    listed = [(reader.line_num, line) for line in reader if line and not line[0].startswith("#")]
     if not listed:
         raise ContractError(f"{path.name}:1: no header; remedy: start with a line of column names")
     (_, header), body = listed[0], listed[1:]
@@ -62,7 +64,9 @@ def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
         row = {column.name: _value(column, cell.strip(), path, number) for column, cell in zip(columns, line, strict=True)}
         key = tuple(row.get(name) for name in contract.keys)
         if key in seen:
-            raise ContractError(f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them")
+            raise ContractError(
+                f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them"
+            )
         seen[key] = number
         rows.append(row)
     return rows
@@ -93,6 +97,10 @@ def _value(column: Column, text: str, path: Path, line: int) -> Any:
         raise ContractError(f"{where}: {text!r} is no {column.type}; remedy: correct the value") from error
     if column.minimum is not None and column.type == "integer" and value < int(column.minimum):
         raise ContractError(f"{where}: {text} is below {column.minimum}; remedy: correct the value")
+    if column.maximum is not None and column.type == "integer" and value > int(column.maximum):
+        raise ContractError(f"{where}: {text} is above {column.maximum}; remedy: correct the value")
+    if column.pattern and not re.fullmatch(column.pattern, text):
+        raise ContractError(f"{where}: {text!r} has another form than {column.pattern}; remedy: correct the value")
     return value
 
 

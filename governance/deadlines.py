@@ -37,7 +37,8 @@ def deadlines(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     events = _with_pauses(events, _table(inputs["event.event_node"]), context.as_of, calendar)
     judged = _with_state(_with_due(events, calendar), context.as_of)
     schema = arrow_schema(contracts.tables()["event.deadline"].columns)
-    return judged.select(schema.names).sort("event_id").to_arrow().cast(schema)
+    # Events come in the order of their key and every join keeps it.
+    return judged.select(schema.names).to_arrow().cast(schema)
 
 
 def _table(data: pa.Table) -> pl.DataFrame:
@@ -65,7 +66,7 @@ def _with_rule(events: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
         .unique(_SITUATION, keep="first", maintain_order=True)
         .drop("specificity")
     )
-    return events.join(best, on=_SITUATION, how="left", nulls_equal=True)
+    return events.join(best, on=_SITUATION, how="left", nulls_equal=True, maintain_order="left")
 
 
 def _with_pauses(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime, calendar: clock.Calendar) -> pl.DataFrame:
@@ -90,33 +91,33 @@ def _with_pauses(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime, 
         .group_by("event_id")
         .agg(pl.col("minutes").sum().alias("suspended_minutes"))
     )
-    return (
-        events.join(extended, on="event_id", how="left")
-        .join(paused, on="event_id", how="left")
-        .with_columns(pl.col("extensions").fill_null(0), pl.col("suspended_minutes").fill_null(0))
-    )
+    return events.join(
+        extended.join(paused, on="event_id", how="full", coalesce=True), on="event_id", how="left", maintain_order="left"
+    ).with_columns(pl.col("extensions").fill_null(0), pl.col("suspended_minutes").fill_null(0))
 
 
 def _with_due(events: pl.DataFrame, calendar: clock.Calendar) -> pl.DataFrame:
     """Adds due_at and basis: the rule's moment, the delivered one where no rule fits or an extension delivered a later one."""
-    ruled = events.filter(pl.col("amount").is_not_null())
-    by_rule = ruled.select(
-        "event_id",
-        calendar.due(ruled["reported_at"], ruled["amount"] * (1 + ruled["extensions"]), ruled["unit"], ruled["suspended_minutes"]).alias(
-            "due_by_rule"
-        ),
-    )
+    events = events.with_columns(_due_by_rule(events, calendar).alias("due_by_rule"))
     delivered_later = (pl.col("extensions") > 0) & (pl.col("due_at_delivered") > pl.col("due_by_rule"))
     use_delivered = pl.col("due_by_rule").is_null() | delivered_later.fill_null(False)
-    return events.join(by_rule, on="event_id", how="left").with_columns(
+    return events.with_columns(
         pl.when(use_delivered).then("due_at_delivered").otherwise("due_by_rule").alias("due_at"),
-        pl.when(use_delivered & pl.col("due_at_delivered").is_not_null())
+        # A feed that says "handled in time" without naming the moment has judged by a deadline of its own.
+        pl.when(use_delivered & (pl.col("due_at_delivered").is_not_null() | pl.col("handled_in_time").is_not_null()))
         .then(pl.lit("delivered"))
         .when(pl.col("due_by_rule").is_not_null())
         .then(pl.lit("rule"))
         .otherwise(pl.lit("none"))
         .alias("basis"),
     )
+
+
+def _due_by_rule(events: pl.DataFrame, calendar: clock.Calendar) -> pl.Series:
+    """The rule's moment for each event, null without a rule."""
+    if events["amount"].null_count() == events.height:
+        return pl.Series(dtype=pl.Datetime("us")).extend_constant(None, events.height)
+    return calendar.due(events["reported_at"], events["amount"] * (1 + events["extensions"]), events["unit"], events["suspended_minutes"])
 
 
 def _with_state(events: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Belongs here: reading the registry and computing it. Does not belong here: a formula; it is an entry in the registry.
 
 All measures of one source, dimension and length of period are computed in one query, so that a further measure costs an aggregate and
-no further reading. What is split by a dimension is given for the last 24 months and 3 years and as a total: every community in every month
+no further reading. What is split by a dimension is given for the last 24 months and 3 years: every community in every month
 of ten years is millions of values that nobody asks for.
 """
 
@@ -41,9 +41,11 @@ class Source(Strict):
     time: str | None = None
     dimensions: dict[Name, str]
 
-    @property
-    def periods(self) -> tuple[str, ...]:
-        return PERIODS if self.time else ("total",)
+    def periods(self, dimension: str) -> tuple[str, ...]:
+        """The lengths of period that are given for a dimension: what is split has no total over all time."""
+        if not self.time:
+            return ("total",)
+        return PERIODS if dimension == WHOLE else ("month", "year")
 
 
 class Measure(Strict):
@@ -107,7 +109,7 @@ def metrics(_inputs: Mapping[str, pa.Table], _context: StepContext) -> pa.Table:
         for source in [registry().sources[measure.source]]
         for origin in [", ".join(lineage(source, measure))]
         for dimension in (WHOLE, *source.dimensions)
-        for period in source.periods
+        for period in source.periods(dimension)
     ]
     rows.sort(key=lambda row: (row["measure"], row["dimension"], row["period_kind"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema(contracts.tables()["subject.metric"].columns))
@@ -129,10 +131,13 @@ def metric_values(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Ta
 def _frames(inputs: Mapping[str, pa.Table], as_of: dt.date) -> Iterator[pl.DataFrame]:
     with duckdb.connect() as connection:
         for name, source in registry().sources.items():
-            connection.register("rows", inputs[source.table])
             measures = registry().of(name)
+            # A table of DuckDB's own is read by all threads; an Arrow table of few pieces by one.
+            connection.register("given", inputs[source.table].select(_columns(source, measures)))
+            connection.execute("CREATE OR REPLACE TABLE rows AS SELECT * FROM given")
+            connection.unregister("given")
             for dimension in (WHOLE, *source.dimensions):
-                for period in source.periods:
+                for period in source.periods(dimension):
                     since = None if dimension == WHOLE else _since(period, as_of)
                     found = connection.sql(_query(source, dimension, period, measures, "rows", since)).to_arrow_table()
                     yield (
@@ -141,7 +146,12 @@ def _frames(inputs: Mapping[str, pa.Table], as_of: dt.date) -> Iterator[pl.DataF
                         .drop_nulls("value")
                         .with_columns(pl.lit(dimension).alias("dimension"), pl.lit(period).alias("period_kind"))
                     )
-            connection.unregister("rows")
+
+
+def _columns(source: Source, measures: Mapping[str, Measure]) -> list[str]:
+    """The source's columns that its measures and dimensions use."""
+    used = {name.rpartition(".")[2] for measure in measures.values() for name in lineage(source, measure) if name != source.table}
+    return sorted(used | set(source.dimensions.values()) | ({source.time} if source.time else set()))
 
 
 def _since(period: str, as_of: dt.date) -> dt.date | None:

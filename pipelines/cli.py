@@ -146,7 +146,8 @@ def run(
         ),
     ] = None,
     redo: Annotated[
-        list[str] | None, typer.Option(help="Take this delivery in again (feed/date/file); may be repeated 重做批次", show_default=False)
+        list[str] | None,
+        typer.Option(help="Take these in again: feed/date/file, feed/date or feed; may be repeated 重做批次", show_default=False),
     ] = None,
     no_wait: NoWaitOption = False,
     as_json: JsonOption = False,

@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from contracts.delivery import Certificate
+from contracts.model import Feed
 
 LINES_SCHEMA = pa.schema(
     [
@@ -58,6 +60,25 @@ class Books:
     @property
     def balanced(self) -> bool:
         return bool(self.violations.num_rows == 0)
+
+
+def repeated_rows(accepted: pa.Table, former: pa.Table | None, contract: Feed) -> int:
+    """How many accepted rows bring nothing: all declared columns equal an earlier row's, of this delivery or of `former`.
+
+    `former` are clean rows of the feed's other deliveries (declared columns suffice), or None where there are none.
+    """
+    names = [column.name for column in contract.columns]
+    now = _row_hashes(accepted.select(names))
+    if former is None or former.num_rows == 0:
+        return len(now) - int(now.n_unique())
+    before = _row_hashes(former.select(names).cast(accepted.select(names).schema)).unique()
+    known = now.is_in(before.implode())
+    fresh = now.filter(~known)
+    return int(known.sum()) + len(fresh) - int(fresh.n_unique())
+
+
+def _row_hashes(rows: pa.Table) -> pl.Series:
+    return pl.DataFrame(rows).hash_rows() if rows.num_columns else pl.Series([], dtype=pl.UInt64)
 
 
 def reconcile(

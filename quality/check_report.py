@@ -1,4 +1,8 @@
-"""The check report of a release: one offline page and the same as JSON. No external resource, no value of a row."""
+"""The check report of a release: one offline page and the same as JSON.
+
+Belongs here: how check results look. Not here: running checks (`checks`). No external resource, no value of a row but the keys that the
+results hold.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +32,9 @@ summary { cursor: pointer; font-weight: 600; }
 <span class="warned">警告 warned {{ warned }}</span> · <span class="failed">失败 failed {{ failed }}</span></p>
 {% if broken %}
 <h2>未通过的规则 · Rules that did not hold</h2>
-<table><tr><th>表 Table</th><th>规则 Rule</th><th>级别 Severity</th><th>违规行 Violations</th><th>行数 Rows</th><th>说明 Meaning</th></tr>
+<table><tr><th>表 Table</th><th>规则 Rule</th><th>级别 Severity</th><th>违规行 Violations</th><th>行数 Rows</th><th>说明 Meaning</th><th>例如（键） For example (keys)</th></tr>
 {% for check in broken %}<tr><td>{{ check.table }}</td><td>{{ check.rule }}</td><td class="{{ 'failed' if check.severity == 'error' else 'warned' }}">{{ check.severity }}</td>
-<td class="number">{{ "{:,}".format(check.violations) }}</td><td class="number">{{ "{:,}".format(check.rows_checked) }}</td><td>{{ check.message_zh }}<br>{{ check.message }}</td></tr>
+<td class="number">{{ "{:,}".format(check.violations) }}</td><td class="number">{{ "{:,}".format(check.rows_checked) }}</td><td>{{ check.message_zh }}<br>{{ check.message }}</td><td>{{ check.examples | join("<br>" | safe) }}</td></tr>
 {% endfor %}</table>
 {% endif %}
 <h2>全部表 · All tables</h2>

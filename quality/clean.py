@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 import duckdb
 import polars as pl
@@ -452,7 +453,7 @@ class _Cleaner:
         if not rules or not typed.height:
             return []
         needed = typed.to_arrow()
-        with duckdb.connect() as connection:
+        with _engine().cursor() as connection:
             connection.register("rows_of_delivery", needed)
             terms = ", ".join(f'coalesce(NOT ({rule.holds}), false) AS "{rule.name}"' for rule in rules)
             found = pl.DataFrame(connection.sql(f"SELECT {terms} FROM rows_of_delivery").to_arrow_table())
@@ -621,6 +622,12 @@ class _Cleaner:
         return accepted.select(schema.names).to_arrow().cast(schema), repeated
 
 
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """One in-memory database for all deliveries; each use takes a cursor, which threads may do side by side."""
+    return duckdb.connect()
+
+
 def content_keys(rows: pl.DataFrame, contract: Feed) -> pl.Series:
     """'~' and 24 hex digits of SHA-256 over the declared columns of each row.
 
@@ -638,7 +645,7 @@ def content_keys(rows: pl.DataFrame, contract: Feed) -> pl.Series:
     whole = pl.concat_str(terms, ignore_nulls=True) if terms else pl.lit("")
     content = pl.DataFrame(texts or {"": [""] * rows.height}).select(whole.alias("content"))
     content = content if content.height == rows.height else pl.DataFrame({"content": [""] * rows.height})
-    with duckdb.connect() as connection:
+    with _engine().cursor() as connection:
         connection.register("rows_of_delivery", content.to_arrow())
         hashed = connection.sql("SELECT '~' || left(sha256(content), 24) AS key FROM rows_of_delivery").to_arrow_table()
     return pl.Series("record_key", pl.DataFrame(hashed)["key"])
@@ -663,7 +670,7 @@ def _prefer_present(contract: Feed, mapping: FeedMapping, names: Sequence[str], 
     for column, headers in rest.sources.items():
         if column not in sources and not used & set(headers):
             sources[column] = headers
-    return HeaderMatch(sources, first.unknown, rest.missing, first.also)
+    return HeaderMatch(sources, first.unknown, rest.missing, first.also, tuple(names))
 
 
 def _polars_type(column: Column) -> pl.DataType | type[pl.DataType]:

@@ -25,16 +25,14 @@ _lent: dict[str, duckdb.DuckDBPyConnection] = {}
 class _BufferedContext(DefaultExecutionContext):
     def post_exec(self) -> None:
         if self.cursor.description:
-            self.cursor_fetch_strategy = engine_cursor.FullyBufferedCursorFetchStrategy(
-                self.cursor, initial_buffer=self.cursor.fetchall()
-            )
+            self.cursor_fetch_strategy = engine_cursor.FullyBufferedCursorFetchStrategy(self.cursor, initial_buffer=self.cursor.fetchall())
 
 
 class Dialect(duckdb_engine.Dialect):
     """DuckDB over a lent connection: `govlake://<name>`."""
 
     name = "duckdb"
-    execution_ctx_cls = _BufferedContext
+    execution_ctx_cls = _BufferedContext  # type: ignore[assignment]
     supports_statement_cache = False
 
     def create_connect_args(self, url: Any) -> tuple[tuple[str], dict[str, Any]]:

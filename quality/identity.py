@@ -11,6 +11,8 @@ import datetime as dt
 
 import polars as pl
 
+from quality import parse
+
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = list("10X98765432")
 _PROVINCES = (
@@ -38,7 +40,7 @@ def id_numbers(text: pl.Series, last_birth: dt.date) -> pl.Series:
     15 digits become 18 (year 19xx, check digit added), x becomes X. Checked: province, a birth date that exists and is not after
     `last_birth`, the ISO 7064 MOD 11-2 check character (GB 11643).
     """
-    plain = text.str.normalize("NFKC").str.replace_all(r"[\s-]", "").str.to_uppercase()
+    plain = parse.half_width(text).str.replace_all(r"[\s-]", "").str.to_uppercase()
     long = plain.str.contains(r"^\d{17}[\dX]$").fill_null(False)
     short = plain.str.contains(r"^\d{15}$").fill_null(False)
     body = plain.str.head(17).zip_with(long, plain.str.slice(0, 6) + "19" + plain.str.slice(6, 9))
@@ -61,7 +63,7 @@ def id_numbers(text: pl.Series, last_birth: dt.date) -> pl.Series:
 
 def credit_codes(text: pl.Series) -> pl.Series:
     """Unified social credit codes, upper case; null where one is wrong (alphabet, division digits, MOD 31-3 check, GB 32100)."""
-    plain = text.str.normalize("NFKC").str.replace_all(r"[\s-]", "").str.to_uppercase()
+    plain = parse.half_width(text).str.replace_all(r"[\s-]", "").str.to_uppercase()
     shaped = plain.str.contains(r"^[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}$").fill_null(False)
     plain = plain.set(~shaped, None)
     values = {letter: value for value, letter in enumerate(_CREDIT_ALPHABET)}
@@ -76,7 +78,12 @@ def credit_codes(text: pl.Series) -> pl.Series:
 
 def phones(text: pl.Series) -> pl.Series:
     """Phone numbers without blanks, brackets and the mainland's +86; an extension stays behind a hyphen. Null where it is none."""
-    plain = text.str.normalize("NFKC").str.replace(r"\.0$", "").str.replace_all(r"[\s().]", "").str.replace(r"^(\+86|0086)-?", "")
+    usual = text.str.contains(r"^1[3-9]\d{9}$").fill_null(False)
+    return text if usual.all() else _other_phones(text.set(usual, None)).zip_with(~usual, text)
+
+
+def _other_phones(text: pl.Series) -> pl.Series:
+    plain = parse.half_width(text).str.replace(r"\.0$", "").str.replace_all(r"[\s().]", "").str.replace(r"^(\+86|0086)-?", "")
     plain = plain.str.replace(r"^86(1[3-9]\d{9})$", "$1")
     plain = plain.str.replace(r"(?:转|轉|#|x|ext)(\d{1,6})$", "-$1")
     # A hyphen after the area code is a separator; one before a short tail is an extension.

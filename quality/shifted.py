@@ -98,23 +98,24 @@ def _cured(
 ) -> pl.Series:
     """Rows in which every tested column from the first failing one on is right once values move `shift` columns to the left."""
     size = len(at)
-    proof = pl.repeat(False, size, eager=True)
-    against = pl.repeat(False, size, eager=True)
+    proofs = pl.repeat(0, size, dtype=pl.Int32, eager=True)
+    against = pl.repeat(0, size, dtype=pl.Int32, eager=True)
     for place in tested:
         origin = place + shift
         if origin >= len(few):
             continue
         concerned = (at <= place).fill_null(False)
         would_fit = _apply(tests[place], few[origin])
-        against = against | (concerned & (~would_fit).fill_null(False))
+        against = against + (concerned & (~would_fit).fill_null(False)).cast(pl.Int32)
         if tests[origin] is not None:
             strange = fails[origin]
         else:
             # In a column of free text every value fits; it proves something only where such values hardly ever stand there.
             usual = int(_apply(tests[place], columns[origin]).fill_null(False).sum() or 0)
-            strange = pl.repeat(usual <= max(_STRANGERS, 0.01 * len(columns[origin])), size, eager=True)
-        proof = proof | (concerned & would_fit.fill_null(False) & strange & fails[place])
-    return proof & ~against
+            strange = pl.repeat(usual <= max(_STRANGERS, 0.05 * len(columns[origin])), size, eager=True)
+        proofs = proofs + (concerned & would_fit.fill_null(False) & strange & fails[place]).cast(pl.Int32)
+    # A shifted value can be a bad one by itself, so several proofs outweigh one that speaks against.
+    return (proofs > 0) & (against * 3 <= proofs)
 
 
 def _fell_off(tested: Sequence[int], fits: dict[int, pl.Series], fails: dict[int, pl.Series], at: pl.Series) -> pl.Series:

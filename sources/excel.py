@@ -12,17 +12,28 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
+import itertools
 import re
 import zipfile
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import python_calamine
 
 from contracts.delivery import Problem
-from sources.intake import Intake, blank_problem, changed, header_not_first, header_position, open_regular, unreadable
+from sources.intake import (
+    Intake,
+    Unreadable,
+    blank_problem,
+    changed,
+    header_not_first,
+    header_position,
+    known_headers,
+    open_regular,
+    unreadable,
+)
 
 MAX_UNPACKED = 2 << 30
 MAX_RATIO = 250
@@ -30,7 +41,9 @@ _SMALL = 64 << 20
 """A package that unpacks to no more than this is harmless, whatever its ratio."""
 
 _CHUNK = 50_000
-_MAX_CELLS = 200_000_000
+_MAX_CELLS = 50_000_000
+_ANY_CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+_VALUED_CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"[^>]*?[^/]>')
 _ERROR_CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"[^>]*?\bt="e"[^>]*?>(?:(?!</c>).)*?<v>([^<]{1,20})</v>', re.DOTALL)
 _FORMULA_WITHOUT_VALUE = re.compile(
     rb'<c\b[^>]*?\br="[A-Z]{1,3}(\d{1,7})"[^>]*?>\s*<f\b(?:[^>]*/>|(?:(?!</f>).)*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>', re.DOTALL
@@ -45,33 +58,50 @@ def read_excel(intake: Intake) -> Iterator[pa.RecordBatch]:
         content = stream.read()
     if hashlib.sha256(content).hexdigest() != delivery.sha256:
         raise changed(delivery)
-    _check_package(intake, content)
+    packed = zipfile.is_zipfile(io.BytesIO(content))
+    if packed:
+        _check_package(intake, content)
+    book = _guarded(intake, lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)))
+    if packed:
+        for name in book.sheet_names:
+            _check_span(intake, content, name)
+    name, sheet = _guarded(intake, lambda: _sheet(intake, book))
+    intake.facts["sheet"] = name
+    errors, unvalued = _cell_troubles(content, name) if packed else ({}, [])
+    return _rows(intake, sheet, errors, unvalued)
+
+
+T = TypeVar("T")
+
+
+def _guarded(intake: Intake, call: Callable[[], T]) -> T:
+    """What calamine gives; Unreadable for whatever it raises on a bad file, a panic of its Rust code included."""
+    delivery = intake.delivery
     try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return call()
+    except Unreadable:
+        raise
     except python_calamine.PasswordError as error:
         raise unreadable(
             delivery, "is protected by a password", "文件有密码保护", "deliver it without a password", "请交付无密码的文件"
         ) from error
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise unreadable(
-            delivery,
-            "is no readable workbook (damaged or another format)",
-            "不是可读取的工作簿（损坏或格式不符）",
-            "save it again as .xlsx",
-            "请另存为 .xlsx 后重新交付",
-        ) from error
-    name, sheet = _sheet(intake, book)
-    intake.facts["sheet"] = name
-    errors, unvalued = _cell_troubles(content, name)
-    return _rows(intake, sheet, errors, unvalued)
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise unreadable(
+                delivery,
+                "is no readable workbook (damaged or another format)",
+                "不是可读取的工作簿（损坏或格式不符）",
+                "save it again as .xlsx",
+                "请另存为 .xlsx 后重新交付",
+            ) from error
+        raise
 
 
 def _check_package(intake: Intake, content: bytes) -> None:
-    """Refuse packages that would unpack to far more than they are; sizes are those that the package itself declares."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return
+    """Refuse packages that would unpack to far more than they are, that are damaged, or whose insides cannot be looked at before."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
+            names = set(package.namelist())
             sizes = [(entry.file_size, entry.compress_size) for entry in package.infolist()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise unreadable(
@@ -88,6 +118,55 @@ def _check_package(intake: Intake, content: bytes) -> None:
             "请改为 CSV 或 Parquet 交付",
             "file_too_large",
         )
+    if "xl/workbook.xml" not in names:
+        raise unreadable(
+            intake.delivery,
+            "is a package of another kind than .xlsx",
+            "不是 .xlsx 格式",
+            "save it again as .xlsx",
+            "请另存为 .xlsx 后重新交付",
+        )
+    try:
+        # Reads every part against its declared size and checksum, so that the sizes above are true.
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            damaged = package.testzip()
+    except Exception as error:
+        raise unreadable(
+            intake.delivery, "is a damaged package", "压缩包已损坏", "save it again as .xlsx", "请另存为 .xlsx 后重新交付"
+        ) from error
+    if damaged:
+        raise unreadable(intake.delivery, "is a damaged package", "压缩包已损坏", "save it again as .xlsx", "请另存为 .xlsx 后重新交付")
+
+
+def _check_span(intake: Intake, content: bytes, sheet: str) -> None:
+    """Refuse a sheet whose outermost values span more cells than memory should hold: readers lay out the whole rectangle."""
+    rows, columns = _span(content, sheet, _ANY_CELL)
+    if rows * columns > _MAX_CELLS:
+        # Styled cells without a value don't count.
+        rows, columns = _span(content, sheet, _VALUED_CELL)
+    if rows * columns > _MAX_CELLS:
+        raise unreadable(
+            intake.delivery,
+            f"sheet {sheet} spans {rows} x {columns} cells",
+            f"工作表 {sheet} 跨度为 {rows} x {columns} 个单元格",
+            "delete what lies far beyond the data, or deliver CSV",
+            "请删除远离数据区的内容，或改为 CSV",
+            "file_too_large",
+        )
+
+
+def _span(content: bytes, sheet: str, cell: re.Pattern[bytes]) -> tuple[int, int]:
+    """Largest row and column number of the cells that the pattern finds."""
+    last_row, letters = 0, set()
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        part = _part_of(package, sheet)
+        if part is not None:
+            with package.open(part) as stream:
+                for text in _windows(stream):
+                    found = cell.findall(text)
+                    letters |= {column for column, _ in found}
+                    last_row = max(last_row, max((int(row) for _, row in found[-1:]), default=0))
+    return last_row, max((_column_number(column) + 1 for column in letters), default=0)
 
 
 def _sheet(intake: Intake, book: python_calamine.CalamineWorkbook) -> tuple[str, python_calamine.CalamineSheet]:
@@ -124,8 +203,6 @@ def _sheet(intake: Intake, book: python_calamine.CalamineWorkbook) -> tuple[str,
 
 
 def _known(intake: Intake, cells: list[str]) -> int:
-    from sources.intake import known_headers
-
     return known_headers(cells, intake.contract, intake.mapping)
 
 
@@ -167,18 +244,11 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     if not sheet.height or not sheet.width:
         raise unreadable(intake.delivery, "the sheet is empty", "工作表为空", "deliver it again", "请重新交付", "file_empty")
-    if sheet.height * sheet.width > _MAX_CELLS:
-        raise unreadable(
-            intake.delivery,
-            f"the sheet spans {sheet.height} x {sheet.width} cells",
-            f"工作表跨度为 {sheet.height} x {sheet.width} 个单元格",
-            "delete empty rows and columns beyond the data, or deliver CSV",
-            "请删除数据区外的空行空列，或改为 CSV",
-            "file_too_large",
-        )
     first_row, first_column = sheet.start or (0, 0)
-    rows = sheet.to_python(skip_empty_area=True)
-    head = [[canonical(cell) for cell in row] for row in rows[:20]]
+    # iter_rows begins at the sheet's first row, but at the first column that holds something.
+    rows = itertools.islice(sheet.iter_rows(), first_row, None)
+    first = list(itertools.islice(rows, 20))
+    head = [[canonical(cell) for cell in row] for row in first]
     wanted = intake.mapping.format.header_row
     at = max(0, min(wanted - 1 - first_row, len(head) - 1)) if wanted else header_position(head, intake.contract, intake.mapping)
     if not wanted and any(any(cell.strip() for cell in cells) for cells in head[:at]):
@@ -187,7 +257,8 @@ def _rows(
     layout = intake.accept_headers(headers)
     if intake.stopped:
         return iter(())
-    return _batches(intake, rows, at, headers, layout, first_row, first_column, errors, unvalued)
+    rest = itertools.chain(first[at + 1 :], rows)
+    return _batches(intake, rest, first_row + at + 1, headers, layout, first_column, errors, unvalued)
 
 
 def _merged(intake: Intake, sheet: Any, head: list[list[str]], at: int, first_row: int, first_column: int) -> list[str]:
@@ -220,22 +291,21 @@ def _merged(intake: Intake, sheet: Any, head: list[list[str]], at: int, first_ro
 
 def _batches(
     intake: Intake,
-    rows: list[list[Any]],
-    at: int,
+    rows: Iterator[list[Any]],
+    header_row: int,
     headers: list[str],
     layout: Any,
-    first_row: int,
     first_column: int,
     errors: dict[tuple[int, int], str],
     unvalued: list[int],
 ) -> Iterator[pa.RecordBatch]:
     blank = errors_met = 0
     rounded: list[int] = []
-    for start in range(at + 1, len(rows), _CHUNK):
+    numbered = enumerate(rows, header_row + 1)
+    while chunk := list(itertools.islice(numbered, _CHUNK)):
         kept: list[list[str]] = []
         numbers: list[int] = []
-        for offset, row in enumerate(rows[start : start + _CHUNK]):
-            number = first_row + start + offset + 1
+        for number, row in chunk:
             cells = [canonical(cell) for cell in row]
             if any(isinstance(cell, float) and abs(cell) >= 1e15 for cell in row):
                 rounded.append(number)
@@ -281,7 +351,7 @@ def _batches(
                 count=len(rounded),
             )
         )
-    below = [row for row in unvalued if row > first_row + at + 1]
+    below = [row for row in unvalued if row > header_row]
     if below:
         intake.problems.append(
             Problem(
@@ -298,8 +368,6 @@ def _batches(
 
 def _cell_troubles(content: bytes, sheet: str) -> tuple[dict[tuple[int, int], str], list[int]]:
     """Error cells (row, column from 0 → text) and rows of formulas without a value, from an .xlsx sheet's XML; calamine gives '' for both."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return {}, []
     errors: dict[tuple[int, int], str] = {}
     unvalued: list[int] = []
     with zipfile.ZipFile(io.BytesIO(content)) as package:

@@ -30,6 +30,9 @@ HEADER_SEARCH_LINES = 20
 HEADER_SEARCH_BYTES = 4 << 20
 DELIMITERS = (",", "\t", ";", "|")
 
+_HOPELESS_ROWS, _HOPELESS_SHARE = 100_000, 0.9
+"""A file in which such a share of so many rows is malformed is no table; its lines are not copied into the lake one by one."""
+
 
 class Unreadable(Exception):
     """A file that gives no rows; carries the problem that says why."""
@@ -289,6 +292,8 @@ class Intake:
         damage = Damage()
         with stream:
             for made in txt.rows(blocks, dialect, len(layout.names), account, first_line=header_lines + 1):
+                if account.rows >= _HOPELESS_ROWS and account.malformed > _HOPELESS_SHARE * account.rows:
+                    raise _hopeless(self.delivery, account)
                 if not found.encoding.valid or found.replacement_characters:
                     damage.look(made)
                 yield from layout.batches(self.delivery, made.columns, made.lines, made.malformed)
@@ -661,6 +666,17 @@ def unreadable(delivery: Delivery, message: str, message_zh: str, remedy: str, r
             remedy=remedy,
             remedy_zh=remedy_zh,
         )
+    )
+
+
+def _hopeless(delivery: Delivery, account: txt.Account) -> Unreadable:
+    return unreadable(
+        delivery,
+        f"{account.malformed} of the first {account.rows} rows cannot be told into the header's fields; no table",
+        f"前 {account.rows} 行中有 {account.malformed} 行无法按表头分列；不是有效表格",
+        "check delimiter, quotes and header of the export, then deliver again",
+        "请检查导出的分隔符、引号与表头后重新交付",
+        "mostly_malformed",
     )
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from assets.home import shipped_districts
+from sources.demo import write_deliveries
 
 # A busy machine is no failure: speed is measured in benchmarks/, not here.
 settings.register_profile("govlake", deadline=None)
@@ -20,3 +25,28 @@ def realdata() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip("real data is not at hand (GOVLAKE_REALDATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The landing folder of a demo city that is small enough to run in seconds."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_deliveries(folder / "landing", folder / "truth", seed=3, tickets=600, people=400, days=20)
+    return folder / "landing"
+
+
+@pytest.fixture
+def new_home(tmp_path: Path, demo_deliveries: Path) -> Callable[[str], Path]:
+    """Makes a home with the demo's deliveries in its landing folder."""
+
+    def make(name: str) -> Path:
+        home = tmp_path / name
+        shutil.copytree(demo_deliveries, home / "landing")
+        return home
+
+    return make
+
+
+@pytest.fixture
+def demo_district() -> Path:
+    return shipped_districts()["demo"]

@@ -74,8 +74,8 @@ def link(
     screen.show(table)
     table = screen.grid("level 级别", "rows 行", "%", numbers=("rows 行", "%"))
     for level in reversed(LEVELS):
-        if count := done.by_level.get(level):
-            table.add_row(level_name(level), screen.number(count), f"{100 * count / max(done.rows, 1):.1f}")
+        if linked := done.by_level.get(level):
+            table.add_row(level_name(level), screen.number(linked), f"{100 * linked / max(done.rows, 1):.1f}")
     screen.show(table)
 
 

@@ -85,24 +85,24 @@ def _write(home: Home, folders: list[str], target: IO[bytes], *, compressed: boo
         info = tarfile.TarInfo(MANIFEST)
         info.size, info.mode = len(data), 0o600
         archive.addfile(info, io.BytesIO(data))
-    return len(entries), sum(entry.get("bytes", 0) for entry in entries)
+    return sum("bytes" in entry for entry in entries), sum(entry.get("bytes", 0) for entry in entries)
 
 
 def _members(root: Path, folders: list[str]) -> Iterator[str]:
-    """Paths below the home: files, links, and empty folders; SQLite's side files are folded into their database."""
+    """Paths below the home: files, links, folders (for their modes). SQLite's side files are folded into their database."""
     for name in FILES:
         if (root / name).is_file():
             yield name
     for folder in folders:
         for here, inner, files in os.walk(root / folder):
             base = Path(here).relative_to(root)
+            yield base.as_posix()
             links = [name for name in inner if (Path(here) / name).is_symlink()]
-            inner[:] = [name for name in inner if name not in links]
+            # A release that a killed run left unfinished starts with a dot.
+            inner[:] = [name for name in inner if name not in links and not (base.as_posix() == "releases" and name.startswith("."))]
             for name in [*links, *files]:
                 if not name.endswith((".db-wal", ".db-shm", ".db-journal", ".part", ".tmp")):
                     yield (base / name).as_posix()
-            if not inner and not files and not links:
-                yield base.as_posix()
 
 
 def _add(archive: tarfile.TarFile, root: Path, name: str, scratch: Path) -> dict[str, Any]:
@@ -169,12 +169,13 @@ def restore(file: Path, home: Path | None, *, force: bool, check: bool) -> None:
     try:
         manifest = _unpack(file, aside)
         if check:
-            screen.say(f"{file}: {len(manifest['files']):,} files verified, made at {manifest['made_at']} / 校验通过")
+            screen.say(f"{file}: {_files(manifest):,} files verified, made at {manifest['made_at']} / 校验通过")
             return
         former = _put(aside, target, manifest)
+        _point(target, manifest["current"])
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    screen.say(f"restored {len(manifest['files']):,} files into {target} / 已恢复")
+    screen.say(f"restored {_files(manifest):,} files into {target} / 已恢复")
     screen.say(f"current release 当前发布: {manifest['current'] or '–'} · backup made at 备份时间 {manifest['made_at']}")
     if former:
         screen.note(f"the former home stands at {former}; delete it when you are sure / 原目录保留于此")
@@ -185,6 +186,10 @@ def restore(file: Path, home: Path | None, *, force: bool, check: bool) -> None:
         screen.note(
             f"the home was at {manifest['home']}: `analyst.sql` of restored releases names that path; the next release names this one"
         )
+
+
+def _files(manifest: dict[str, Any]) -> int:
+    return sum("bytes" in entry for entry in manifest["files"])
 
 
 def _unpack(file: Path, into: Path) -> dict[str, Any]:
@@ -244,11 +249,10 @@ def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, seen: d
 
 def _put(aside: Path, target: Path, manifest: dict[str, Any]) -> Path | None:
     """Give the files their modes and the folder its name; gives where the former home stands now."""
-    for entry in manifest["files"]:
+    # Deepest first: a folder that nobody may write to is closed after what lies in it.
+    for entry in sorted(manifest["files"], key=lambda entry: entry["path"], reverse=True):
         if "mode" in entry:
             (aside / entry["path"]).chmod(entry["mode"])
-    if (aside / "keys").is_dir():
-        (aside / "keys").chmod(0o700)
     aside.chmod(0o750)
     former = None
     if target.exists() and any(target.iterdir()):
@@ -265,6 +269,14 @@ def _put(aside: Path, target: Path, manifest: dict[str, Any]) -> Path | None:
         target.rmdir()
     aside.rename(target)
     return former
+
+
+def _point(target: Path, current: str | None) -> None:
+    """Write current.json anew: it holds the release's real path, and the home may stand elsewhere now."""
+    from warehouse import release
+
+    if current and release.exists(target / "releases", current):
+        release.switch(target / "releases", current)
 
 
 def _linked(source: str, target: str) -> str:

@@ -5,9 +5,11 @@ Belongs here: the order and the report. Not here: how a table is compacted (`war
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 from pipelines.commands import screen
@@ -69,7 +71,7 @@ def _releases(home: Home, keep: int) -> list[str]:
 
 
 def _runs(home: Home, days: int) -> int:
-    """Delete ended runs with their events and logs; what Dagster knows of assets stays."""
+    """Delete ended runs with their events and logs; what Dagster knows of assets now stays."""
     if not (home.path / "history").is_dir():
         return 0
     import dagster as dg
@@ -78,11 +80,25 @@ def _runs(home: Home, days: int) -> int:
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     with dg.DagsterInstance.from_config(str(home.path)) as instance:
-        old = instance.get_run_records(RunsFilter(statuses=ended, created_before=limit))
-        for record in old:
-            instance.delete_run(record.dagster_run.run_id)
-            shutil.rmtree(home.path / "storage" / record.dagster_run.run_id, ignore_errors=True)
+        old = [record.dagster_run.run_id for record in instance.get_run_records(RunsFilter(statuses=ended, created_before=limit))]
+        for run in old:
+            instance.delete_run(run)
+    for run in old:
+        # Dagster empties a run's event file and leaves it there.
+        for path in (home.path / "history" / "runs").glob(f"{run}.db*"):
+            path.unlink()
+        shutil.rmtree(home.path / "storage" / run, ignore_errors=True)
+    if old:
+        _shrink(home)
     return len(old)
+
+
+def _shrink(home: Home) -> None:
+    """Give the space of deleted rows back; a file that the page uses right now is left for the next time."""
+    for path in (home.path / "history" / "runs.db", home.path / "history" / "runs" / "index.db", home.path / "schedules" / "schedules.db"):
+        if path.is_file():
+            with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path, timeout=5)) as database:
+                database.execute("VACUUM")
 
 
 def _leftovers(home: Home) -> int:

@@ -116,7 +116,7 @@ def _without_comments(text: str) -> str:
 def run(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyRelation:
     """The result of one statement that was let in; CommandFailed with DuckDB's own words where it fails."""
     try:
-        return connection.query(statement)
+        return connection.query(statement)  # type: ignore[arg-type]  # the stub knows texts only
     except duckdb.Error as error:
         raise _failed(error) from error
 

@@ -16,7 +16,7 @@ from contracts.district import District, FeedMapping, load_district
 from contracts.load import feeds
 from pipelines.commands import screen
 from pipelines.commands.places import existing_home
-from pipelines.commands.summary import STATUS
+from pipelines.commands.summary import STATUS, problems
 from pipelines.home import district_folder
 from pipelines.summary import RunSummary, read_summary
 from warehouse.home import Home
@@ -33,6 +33,8 @@ def status(home: Path | None, as_json: bool) -> None:
         screen.as_json(found)
     else:
         _print(found)
+        if last := read_summary(opened.path):
+            problems(last, most=100)
 
 
 def gather(home: Home, district: District | None) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
+from contracts.delivery import Problem
 from contracts.model import THEMES
 from pipelines.commands import screen
 from pipelines.commands.places import chosen_home
@@ -47,10 +49,11 @@ QUERIES = (
         "WHERE month = (SELECT max(month) FROM subject.community_monthly_effect) ORDER BY issues DESC, community LIMIT 10",
     ),
     (
-        "places that most events of all channels lead to",
-        "各渠道事件最集中的地点",
+        "doors that most events of all channels lead to",
+        "各渠道事件最集中的门牌与楼栋",
         "SELECT a.path, a.level, count(*) AS events, count(DISTINCT e.feed) AS feeds "
-        "FROM event.event AS e JOIN place.address AS a ON a.address_key = e.address_key GROUP BY ALL ORDER BY events DESC, a.path LIMIT 10",
+        "FROM event.event AS e JOIN place.address AS a ON a.address_key = e.address_key "
+        "WHERE a.level IN ('number', 'building') GROUP BY ALL ORDER BY events DESC, a.path LIMIT 10",
     ),
     (
         "departments by what is overdue",
@@ -82,7 +85,7 @@ def show(done: RunSummary, home: Home) -> None:
         _links(done.links)
     if done.tables:
         _tables(done.tables)
-    _problems(done)
+    problems(done)
     if done.release_path and done.status in ("released", "nothing_to_do"):
         _where(done, home)
 
@@ -181,7 +184,8 @@ def _tables(tables: tuple[TableLine, ...]) -> None:
     screen.show(table)
 
 
-def _problems(done: RunSummary, most: int = 20) -> None:
+def problems(done: RunSummary, most: int = 12) -> None:
+    """Print what a run found that a person should look at, alike ones together; at most `most` of them."""
     if done.waiting:
         screen.heading("Left alone: still growing, or without their ready marker", "暂不处理：文件仍在写入或缺少就绪标记")
         for name in done.waiting[:most]:
@@ -189,15 +193,28 @@ def _problems(done: RunSummary, most: int = 20) -> None:
         _more(len(done.waiting) - most)
     if not done.problems:
         return
-    rank = {"error": 0, "warn": 1, "info": 2}
     style = {"error": "red", "warn": "yellow", "info": "dim"}
     screen.heading("To look at", "请留意")
-    for problem in sorted(done.problems, key=lambda problem: rank[problem.severity])[:most]:
-        screen.out().print(f"  {problem.message}", style=style[problem.severity], markup=False)
-        screen.out().print(f"  {problem.message_zh}", style=style[problem.severity], markup=False)
-        if problem.remedy or problem.remedy_zh:
-            screen.out().print(f"    → {problem.remedy} {problem.remedy_zh}".rstrip(), style="dim", markup=False)
-    _more(len(done.problems) - most)
+    alike = _alike(done.problems)
+    for group in alike[:most]:
+        first = group[0]
+        others = f"  (+{len(group) - 1} deliveries alike 另有 {len(group) - 1} 个批次类似)" if len(group) > 1 else ""
+        screen.out().print(f"  {first.message}{others}", style=style[first.severity], markup=False)
+        screen.out().print(f"  {first.message_zh}", style=style[first.severity], markup=False)
+        if first.remedy or first.remedy_zh:
+            screen.out().print(f"    → {first.remedy} {first.remedy_zh}".rstrip(), style="dim", markup=False)
+    _more(len(alike) - most)
+
+
+def _alike(found: Iterable[Problem]) -> list[list[Problem]]:
+    """Problems of one kind in several deliveries of one feed together; errors first, each group in the order found."""
+    groups: dict[tuple[str, str, str], list[Problem]] = defaultdict(list)
+    for problem in found:
+        place = problem.message.partition(":")[0]
+        # Only a delivery (feed/date/file) stands for its like; a table's check stands for itself.
+        groups[(problem.severity, problem.kind, place.partition("/")[0] if place.count("/") == 2 else problem.message)].append(problem)
+    rank = {"error": 0, "warn": 1, "info": 2}
+    return sorted(groups.values(), key=lambda group: rank[group[0].severity])
 
 
 def _more(count: int) -> None:

@@ -159,13 +159,14 @@ class _City:
     def add_places(self, feed: str, key: pl.Series, text: Written, door: np.ndarray, street: pl.Series, community: pl.Series) -> None:
         doors, around = self.world.doors, self.world.communities
         c = doors["c"].to_numpy()[door]
+        village = (text.estate >= 0) & (self.world.estate_kind[np.maximum(text.estate, 0)] == 1)
         self.truth.add(
             "place",
             pl.DataFrame(
                 {
                     "feed": pl.Series([feed]).new_from_index(0, len(key)), "record_key": key, "text": text.text, "damage": text.damage, "outcome": text.outcome, "level": text.level,
                     "address_code": pick(doors["code"], text.door), "community_code": pick(around["community_code"], text.c),
-                    "road": pick(self.world.roads.name, text.road), "estate": pick(self.world.estates.name, text.estate),
+                    "road": pick(self.world.roads.name, text.road).fill_null(pick(self.world.estates.name, np.where(village, text.estate, -1))), "estate": pick(self.world.estates.name, np.where(village, -1, text.estate)),
                     "true_address_code": pick(doors["code"], door), "true_community_code": pick(around["community_code"], c),
                     "street_given": street.is_not_null(), "community_given": community.is_not_null(),
                 }

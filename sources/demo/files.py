@@ -22,7 +22,6 @@ COMMA, NO_FIELD = "\x01", "\x02"
 """Stand-ins in a value for a comma that is written unquoted, and for a last field that is left out."""
 LONG_TEXTS = ("诉求内容", "问题描述", "信访内容")
 """Columns of CSV files whose values may hold line breaks."""
-_SHIFT = bytes.maketrans(COMMA.encode(), b",")
 EXCEL_ROWS = 4_000
 """Beyond this an office exports CSV: a larger sheet takes a second to write."""
 
@@ -122,10 +121,10 @@ class CsvSink:
         rows.write_csv(buffer, include_header=False, separator=self.delimiter, line_terminator=self.line_end)
         data = buffer.getvalue()
         if self.may_shift:
-            left_out = (self.delimiter + NO_FIELD).encode()
-            if left_out in data:
-                data = data.replace(left_out, b"")
-            data = data.translate(_SHIFT)
+            # Both stand-ins are bytes that no text holds. Searching for one byte is many times faster than for a character of three.
+            if NO_FIELD.encode() in data:
+                data = data.replace((self.delimiter + NO_FIELD).encode(), b"")
+            data = data.replace(COMMA.encode(), b",")
         if self.encoding != "utf-8":
             data = data.decode("utf-8").encode(self.encoding)
         self.file.write(data)

@@ -494,9 +494,12 @@ def structured(world: World, at: np.ndarray, dump: int = DUMPS - 1) -> pl.DataFr
             "district": pl.Series(["光明区"]).new_from_index(0, len(at)),
             "street": pick(around["street"], c),
             "community": pick(around["community"], c),
-            "road": pick(world.roads.name, doors["road"].to_numpy()),
+            # A village's name stands where a road's does: its houses have lanes and numbers.
+            "road": pick(world.roads.name, doors["road"].to_numpy()).fill_null(
+                pick(estates, np.where(is_house, doors["estate"].to_numpy(), -1))
+            ),
             "number": number,
-            "estate": pick(estates, doors["estate"].to_numpy()),
+            "estate": pick(estates, np.where(is_house, -1, doors["estate"].to_numpy())),
             "lane": pick(numerals, np.where(is_house, lane, -1)) + "巷",
             "building": pl.select(
                 pl.when(pl.Series((block > 0) & ~is_house)).then(

@@ -190,7 +190,7 @@ def _tail(parts: pl.DataFrame, is_: dict[str, pl.Series], dice: np.ndarray, abse
         pl.when(pl.Series(dice[:, 1] < 0.3)).then(pl.lit("室")).when(pl.Series(dice[:, 1] < 0.5)).then(pl.lit("房")).otherwise(pl.lit(""))
     )
     number = pl.when(house).then(pl.concat_str("lane", "number"))
-    road_number = pl.when(pl.col("estate").is_null()).then(pl.col("number"))
+    road_number = pl.when(pl.col("estate").is_null() & ~house).then(pl.col("number"))
     usual = pl.concat_str(number, road_number, "building", "unit", "floor", pl.col("room") + room_word, ignore_nulls=True)
     block = pl.col("building").str.strip_suffix("栋")
     dashed = pl.concat_str(

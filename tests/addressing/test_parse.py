@@ -170,3 +170,42 @@ def test_divisions_of_the_labelled_corpora(realdata: Path) -> None:
         rows = [json.loads(line) for line in lines]
     assert division_right_share(rows, {"prov", "city", "district"}) >= 0.93
     assert division_right_share(rows, {"prov", "city", "district", "town"}) >= 0.88
+
+
+def test_labelled_json_lines_keep_their_own_spans(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "青松路5号", "spans": [[0, 3, "road"]]}\n\n{"text": null, "n": 2}\n', encoding="utf-8")
+    assert parse_file(source, tmp_path / "out.jsonl") == 2
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[0]["spans_input"] == [[0, 3, "road"]]
+    assert [row["spans"] for row in rows] == [[[0, 3, "road"], [3, 5, "roadno"]], None]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.jsonl", b'{"text": "x"}\nnot json\n', "line 2"),
+        ("in.csv", b"a,b\n1,2,3,4\n", "cannot be read"),
+        ("in.txt", b"x", "give a .csv"),
+        ("in.parquet", b"x", "cannot be read"),
+    ],
+)
+def test_an_unreadable_file_says_why(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        parse_file(tmp_path / name, tmp_path / "out.csv")
+
+
+def test_gbk_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("地址\n青松路5号\n".encode("gb18030"))
+    parse_file(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert pl.read_csv(tmp_path / "out.csv")["地址"].to_list() == ["青松路5号"]
+
+
+def test_estate_lanes_and_village_communities() -> None:
+    assert elements("深圳市光明区公明街道上村社区沙埔新村四巷5号")[3:] == [
+        ("上村社区", "community"),
+        ("沙埔新村", "poi"),
+        ("四巷", "road"),
+        ("5号", "roadno"),
+    ]

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.commands import summary
+from pipelines.commands import maintain, summary
+from warehouse.home import Home
 
 SIZE = ("--tickets", "400", "--people", "300", "--days", "15")
 
@@ -161,6 +162,7 @@ def test_a_backup_brings_the_home_back_and_the_next_run_has_nothing_to_do(home: 
     call("backup", str(tmp_path / "b.tar"), "--home", str(home), "--with-keys", "--with-landing")
     call("restore", str(tmp_path / "b.tar"), "--home", str(tmp_path / "back"))
     assert (tmp_path / "back/releases/current").resolve().name == (home / "releases/current").resolve().name
+    assert str(tmp_path / "back") in json.loads((tmp_path / "back/releases/current.json").read_text(encoding="utf-8"))["path"]
     library = (tmp_path / "back/releases/current").resolve() / "internal/event.duckdb"
     assert stat.S_IMODE(library.stat().st_mode) == 0o444
     query = "SELECT count(*) AS n FROM event.ticket"
@@ -183,6 +185,19 @@ def test_maintenance_changes_no_result(home: Path) -> None:
     assert "无需处理" in call("run", "--home", str(home))
 
 
+def test_maintenance_forgets_old_runs_with_their_events_and_keeps_the_results(home: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(home, copy, symlinks=True)
+    before = maintain.used(copy / "history")
+    assert maintain._runs(Home(copy), days=0) >= 1
+    assert maintain._runs(Home(copy), days=0) == 0
+    assert maintain.used(copy / "history") < before
+    assert {path.name for path in (copy / "history" / "runs").glob("*-*.db")} == set()
+    assert "无需处理" in call("run", "--home", str(copy))
+
+
 def test_a_folder_that_looks_like_a_package_does_not_disturb(home: Path, tmp_path: Path) -> None:
     """Homes have a folder `addressing`; the command must work from inside one."""
     done = subprocess.run(
@@ -192,7 +207,9 @@ def test_a_folder_that_looks_like_a_package_does_not_disturb(home: Path, tmp_pat
 
 
 def test_link_and_parse_work_on_files_alone(tmp_path: Path) -> None:
-    register = ["标准地址"] + [f"广东省深圳市光明区光明街道光明社区民明大道{number}号" for number in range(1, 30)]
+    register = ["省,市,行政区,街道名称,社区名称,路街巷,门牌"] + [
+        f"广东省,深圳市,光明区,光明街道,光明社区,民明大道,{number}号" for number in range(1, 30)
+    ]
     (tmp_path / "register.csv").write_text("\n".join(register) + "\n", encoding="utf-8")
     (tmp_path / "in.csv").write_text("编号,地址\n1,民明大道3号\n2,光明区民明大道３號\n3,不知何处\n", encoding="utf-8")
     files = ("--register", str(tmp_path / "register.csv"), "--input", str(tmp_path / "in.csv"))

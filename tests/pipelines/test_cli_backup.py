@@ -37,6 +37,8 @@ def home(tmp_path: Path) -> Path:
         path.write_text(text)
     (root / "lake/empty").mkdir()
     (root / "releases/r1/internal/event.duckdb").chmod(0o444)
+    (root / "releases/r1/restricted").mkdir(mode=0o700)
+    (root / "releases/.building-r2").mkdir()
     (root / "releases/current").symlink_to("r1")
     (root / "keys").chmod(0o700)
     (root / "keys/pseudonym.key").chmod(0o600)
@@ -70,6 +72,8 @@ def test_a_restored_home_holds_what_the_home_held(home: Path, tmp_path: Path, na
     left_out = ("temporary/", "addressing/")
     assert content(tmp_path / "new") == {name: value for name, value in content(home).items() if not name.startswith(left_out)}
     assert (tmp_path / "new/lake/empty").is_dir()
+    assert stat.S_IMODE((tmp_path / "new/releases/r1/restricted").stat().st_mode) == 0o700
+    assert not (tmp_path / "new/releases/.building-r2").exists()
     assert stat.S_IMODE((tmp_path / "new/keys").stat().st_mode) == 0o700
     with sqlite3.connect(tmp_path / "new/history/runs.db") as restored:
         assert restored.execute("SELECT n FROM runs").fetchall() == [(7,)]

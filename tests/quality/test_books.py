@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+from delivering import deliver, take_in
 
 from contracts.delivery import Certificate
-from quality.books import reconcile
+from contracts.load import feeds
+from quality.books import reconcile, repeated_rows
 
 
 def row(**changes: object) -> dict[str, object]:
@@ -54,3 +58,13 @@ def test_bytes_that_do_not_add_up_are_found() -> None:
     certificate = Certificate.model_validate_json(str(row()["certificate"])).model_copy(update={"bytes_rows": 77})
     books = reconcile(pa.Table.from_pylist([row(certificate=certificate.model_dump_json())]))
     assert books.violations["rule"].to_pylist() == ["bytes"]
+
+
+def test_rows_that_bring_nothing_are_counted_within_and_across_deliveries(tmp_path: Path) -> None:
+    first = take_in(deliver(tmp_path, b"ticket_no,created_at\nT1,2024-03-01\nT1,2024-03-01\nT2,2024-03-01\n")).cleaned
+    second = take_in(
+        deliver(tmp_path, b"ticket_no,created_at\nT2,2024-03-01\nT2,2024-03-02\nT3,2024-03-01\nT3,2024-03-01\n", date="2024-04")
+    ).cleaned
+    contract = feeds()["ticket"]
+    assert repeated_rows(first.accepted, None, contract) == first.rows_repeated == 1
+    assert repeated_rows(second.accepted, first.accepted, contract) == 2

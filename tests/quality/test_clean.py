@@ -98,7 +98,7 @@ def test_truncated_numbers_are_kept_and_keyed_by_content(tmp_path: Path) -> None
 
 def test_a_content_key_does_not_depend_on_columns_that_are_empty(tmp_path: Path) -> None:
     mapping = FeedMapping(key_pattern=r"\d{13}")
-    narrow = take_in(deliver(tmp_path, "ticket_no,created_at\n1,2024-03-01\n".encode()), mapping)
+    narrow = take_in(deliver(tmp_path, b"ticket_no,created_at\n1,2024-03-01\n"), mapping)
     wide = take_in(deliver(tmp_path, "ticket_no,created_at,内容\n1,2024-03-01,\n".encode()), mapping)
     assert narrow.cleaned.accepted["record_key"] == wide.cleaned.accepted["record_key"]
 

@@ -248,3 +248,10 @@ def test_an_encoding_decision_never_depends_on_where_a_block_ends() -> None:
         source = ("工单," * 5000).encode("gb18030")
         assert b"".join(enc.utf8_blocks(BytesIO(source), found, counts, block=size)) == content
         assert counts.replaced == 0
+
+
+def test_a_large_file_that_is_mostly_malformed_is_no_table(tmp_path: Path) -> None:
+    content = b'ticket_no,created_at,body\n1,2024-03-01,"' + b"a\n" * 150_000
+    result = take_in(deliver(tmp_path, content))
+    assert result.certificate.status == "unreadable"
+    assert "mostly_malformed" in result.problems

@@ -1,6 +1,6 @@
-"""A small town in a lake, for tests of libraries and releases: generated rows of the real feeds, and a district folder.
+"""A small town in a lake, for tests of libraries and releases: generated rows of the real feeds, a district folder, small models.
 
-Belongs here: making the town. Nobody in it exists.
+Belongs here: making these. Nobody in the town exists.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 import contracts
 from contracts.district import District, load_district
+from contracts.model import Column, Table
 from contracts.schema import arrow_schema
 from warehouse.lake import Lake
 from warehouse.library import RELATIONS, Sources
@@ -44,7 +45,9 @@ def deliver(lake: Lake, feed: str, day: dt.date, rows: list[dict[str, object]], 
     """Put rows into `clean/<feed>` as one delivery, as cleaning would, and into the ledger."""
     contract = contracts.feeds()[feed]
     delivery = f"{feed}/{day.isoformat()}/{feed}.csv"
-    columns = [column for column in contract.clean_columns if column.name not in {made.name for p in contract.protect for made in p.columns()}]
+    columns = [
+        column for column in contract.clean_columns if column.name not in {made.name for p in contract.protect for made in p.columns()}
+    ]
     filled = []
     for number, row in enumerate(rows, start=2):
         address = row.get("address")
@@ -112,9 +115,35 @@ def resident(number: int, **more: object) -> dict[str, object]:
     } | more
 
 
-def town(home: Path, *, tickets: int = 200, people: int = 60, audiences: str = "internal, public, restricted", as_of: dt.datetime = AS_OF) -> Sources:
+def town(
+    home: Path, *, tickets: int = 200, people: int = 60, audiences: str = "internal, public, restricted", as_of: dt.datetime = AS_OF
+) -> Sources:
     """A lake with two feeds and its district."""
     lake = Lake(home / "lake")
     deliver(lake, "ticket", dt.date(2026, 6, 29), [ticket(number) for number in range(tickets)])
     deliver(lake, "household", dt.date(2026, 6, 1), [resident(number) for number in range(people)])
     return Sources(lake, district(home / "district", audiences), as_of)
+
+
+def table(name: str, *columns: str, **more: object) -> Table:
+    """A contract: columns as `name type`; the first is the key."""
+    made = [Column(name=text.split()[0], type=[*text.split(), "text"][1], title=text, title_zh=text) for text in columns]
+    theme, short = name.split(".")
+    fields: dict[str, object] = {
+        "name": short,
+        "theme": theme,
+        "title": name,
+        "title_zh": name,
+        "grain": "one row",
+        "keys": (made[0].name,),
+        "steward": "s",
+        "columns": tuple(made),
+    }
+    return Table.model_validate(fields | more)
+
+
+def write(folder: Path, name: str, sql: str) -> None:
+    theme, short = name.split(".")
+    path = folder / "subjects" / f"{short}.sql" if theme == "subject" else folder / "themes" / theme / f"{short}.sql"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(sql, encoding="utf-8")

@@ -1,0 +1,187 @@
+"""What the resolver answers: readable cases by grammar, and laws that hold for any text."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addressing import LEVELS, RESOLUTION_SCHEMA, AddressBase, resolve
+
+
+def answer(base: AddressBase, text: str, **hints: object) -> dict:
+    query = pa.table({"text": [text], **{name: [value] for name, value in hints.items()}})
+    return resolve(base, query).to_pylist()[0]
+
+
+ROOM = "广东省深圳市光明区公明街道上村社区松白路12号翠湖花园3栋2单元303室"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "深圳市光明区公明街道上村社区松白路12号翠湖花园3栋2单元303室", "光明区松白路12号翠湖花园3栋2单元303", "翠湖花园3-2-303", "翠湖花园三幢二单元303",
+        "翠湖花园3座2单元303房", "松白路12号3栋2单元303", "翠湖花園3棟2單元303室", "翠湖花园３栋２单元３０３", "翠湖花园3号楼2单元3楼303",
+        "翠湖花园3栋303", "翠湖3栋303", "我家在翠湖花园3栋2单元303，楼上漏水",
+    ],
+)  # fmt: skip
+def test_many_ways_to_write_one_room_lead_to_it(mainland: AddressBase, text: str) -> None:
+    found = answer(mainland, text)
+    assert found["matched_text"] == ROOM
+    assert (found["outcome"], found["level"], found["community"]) == ("resolved", "room", "上村社区")
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "level", "community"),
+    [
+        ("翠湖花园3栋2单元301", "not_in_register", "unit", "上村社区"),  # 301 is in unit 1: a differing unit is a veto
+        ("翠湖花园9栋303", "not_in_register", "estate", "上村社区"),
+        ("松白路14号翠湖花园3栋2单元303", "ambiguous", "community", "上村社区"),
+        ("翠湖花园3栋2单元5楼303", "ambiguous", "building", "上村社区"),
+        ("别墅路9号", "not_in_register", "road", "上村社区"),  # between 7 and 13
+        ("别墅路17号", "not_in_register", "road", None),  # between 13 and 21, which lie in two communities
+        ("建设路7号2栋B1", "not_in_register", "building", "下村社区"),
+        ("阳光花园1栋101", "ambiguous", "district", None),
+        ("广州市天河区松白路12号", "not_in_register", None, None),
+        ("上村社区", "partial", "community", "上村社区"),
+        ("公明街道", "partial", "street", None),
+        ("松白路", "partial", "road", "上村社区"),
+        ("不知道在哪里", "no_address", None, None),
+        ("", "no_address", None, None),
+    ],
+)  # fmt: skip
+def test_what_is_not_certain_stays_above_it(
+    mainland: AddressBase, text: str, outcome: str, level: str | None, community: str | None
+) -> None:
+    found = answer(mainland, text)
+    assert (found["outcome"], found["level"], found["community"]) == (outcome, level, community)
+
+
+def test_a_hint_decides_between_two_estates_of_one_name(mainland: AddressBase) -> None:
+    assert answer(mainland, "阳光花园1栋101", street="凤凰街道")["community"] == "甲子塘社区"
+    assert answer(mainland, "公明街道阳光花园1栋101")["community"] == "下村社区"
+
+
+def test_hints_alone_lead_to_the_community(mainland: AddressBase) -> None:
+    found = answer(mainland, None, street="公明街道", community="李松蓢社区")
+    assert (found["level"], found["method"], found["community"]) == ("community", "hint", "李松蓢社区")
+
+
+def test_aliases_lead_to_the_registered_name(mainland: AddressBase) -> None:
+    assert answer(mainland, "老围路5号")["matched_text"].endswith("别墅路5号")
+    assert answer(mainland, "平安大厦A座1203")["method"] == "alias"
+
+
+def test_a_misspelt_name_is_corrected_within_its_district(mainland: AddressBase) -> None:
+    found = answer(mainland, "翠胡花园3栋2单元303")
+    assert (found["method"], found["matched_text"]) == ("correction", ROOM)
+
+
+def test_near_a_room_is_its_building(mainland: AddressBase) -> None:
+    assert answer(mainland, "翠湖花园3栋2单元303对面")["level"] == "building"
+
+
+def test_a_crossing_names_both_roads(mainland: AddressBase) -> None:
+    found = answer(mainland, "松白路与别墅路交叉口")
+    assert (found["level"], found["community"]) == ("crossing", "上村社区")
+    assert found["runner_up"] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "matched"),
+    [
+        ("青山區松濤路三段12巷5號二樓之3", "甲和里3鄰松濤路三段12巷5號二樓之3"),
+        ("海東市青山區松涛路3段12巷5号2F之3", "甲和里3鄰松濤路三段12巷5號二樓之3"),
+        ("松濤路三段一二巷五號1樓", "甲和里3鄰松濤路三段12巷5號"),
+        ("松濤路三段12巷4弄9-1號", "甲和里3鄰松濤路三段12巷4弄9之1號"),
+        ("松濤路三段12巷4弄9號之1", "甲和里3鄰松濤路三段12巷4弄9之1號"),
+        ("青山區?港街24號", "乙安里2鄰廈港街24號"),
+        ("廈港街22、24號", "乙安里2鄰廈港街24號"),
+        ("廈港街24至28號", "乙安里2鄰廈港街24號"),
+        ("門牌：廈港街臨6號", "乙安里2鄰廈港街臨6號"),
+        ("廈港街30號B1", "乙安里2鄰廈港街30號地下一層"),
+    ],
+)  # fmt: skip
+def test_plates_of_taiwan(taiwan: AddressBase, text: str, matched: str) -> None:
+    assert answer(taiwan, text)["matched_text"] == f"海東市青山區{matched}"
+
+
+def test_a_missing_number_takes_the_community_of_its_neighbours(taiwan: AddressBase) -> None:
+    found = answer(taiwan, "青山區松濤路三段103號")
+    assert (found["outcome"], found["level"], found["community"], found["neighbourhood"]) == ("not_in_register", "road", "甲和里", "4鄰")
+    assert answer(taiwan, "青山區松濤路三段107號")["community"] is None
+
+
+WORDS = [
+    "光明区",
+    "公明街道",
+    "上村社区",
+    "松白路",
+    "别墅路",
+    "12号",
+    "7号",
+    "翠湖花园",
+    "阳光花园",
+    "3栋",
+    "2单元",
+    "303",
+    "1栋101",
+    "附近",
+    "与",
+    "?",
+    "，",
+    "x",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=6).map("".join), min_size=1, max_size=8))
+def test_an_answer_does_not_depend_on_what_stands_beside_it(texts: list[str]) -> None:
+    import register
+
+    base = _cached(register)
+    together = resolve(base, pa.table({"text": texts})).to_pylist()
+    backwards = resolve(base, pa.table({"text": texts[::-1]})).to_pylist()[::-1]
+    alone = [resolve(base, pa.table({"text": [text]})).to_pylist()[0] for text in texts]
+    assert together == backwards == alone
+
+
+@given(st.text(max_size=30))
+def test_any_text_gets_a_lawful_answer(text: str) -> None:
+    import register
+
+    found = resolve(_cached(register), pa.table({"text": [text]}))
+    assert found.schema == RESOLUTION_SCHEMA
+    row = found.to_pylist()[0]
+    assert row["level"] is None or row["level"] in LEVELS
+    assert (row["address_key"] is None) == (row["matched_text"] is None)
+    assert 0 <= row["score"] <= 1
+    assert row["reason"]
+    assert row["reason_zh"]
+    if row["level"] == "room":
+        assert any(character.isdigit() for character in pl.Series([text]).str.normalize("NFKC")[0]) or any(
+            c in text for c in "一二三四五六七八九十"
+        )
+
+
+_BASES: dict[str, AddressBase] = {}
+
+
+def _cached(register) -> AddressBase:
+    if "mainland" not in _BASES:
+        _BASES["mainland"] = register.mainland_base()
+    return _BASES["mainland"]
+
+
+def test_the_receipt_says_the_same_as_the_table_and_holds_no_raw_text(mainland: AddressBase) -> None:
+    from addressing import explain
+
+    text = "翠湖花园3栋2单元303，王某反映楼上漏水"
+    receipt = explain(mainland, text)
+    row = answer(mainland, text)
+    assert {name: receipt.as_dict()[name] for name in row} == row
+    assert "王某" not in row["reason"] + row["reason_zh"]
+    both = receipt.render()
+    assert "结果" in both
+    assert "Outcome" in both

@@ -1,0 +1,160 @@
+"""What each audience may see: columns, small groups, and the gate over built files."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.model import Column, Table
+from contracts.schema import create_table
+from warehouse.audience import columns_for, for_audience, gate, suppress
+
+
+def counts(small_groups: tuple[str, ...] = ("n", "done")) -> Table:
+    columns = [
+        Column(name="place", title="p", title_zh="p", classification="public", required=True),
+        Column(name="month", title="m", title_zh="m", classification="public", required=True),
+        Column(name="n", type="integer", title="n", title_zh="n", classification="public"),
+        Column(name="done", type="integer", title="d", title_zh="d", classification="public"),
+        Column(name="share", type="decimal(5,2)", title="s", title_zh="s", classification="public"),
+        Column(name="note", title="o", title_zh="o"),
+    ]
+    return Table(
+        name="t",
+        theme="subject",
+        title="t",
+        title_zh="t",
+        grain="g",
+        keys=("place", "month"),
+        steward="s",
+        columns=tuple(columns),
+        audiences=("internal", "public"),
+        small_groups=small_groups,
+    )
+
+
+def cells(*rows: tuple[str, str, int, int]) -> pa.Table:
+    return pa.table({
+        "place": [row[0] for row in rows], "month": [row[1] for row in rows], "n": pa.array([row[2] for row in rows], pa.int64()),
+        "done": pa.array([row[3] for row in rows], pa.int64()), "share": pa.array([Decimal(row[3]) if row[2] else None for row in rows], pa.decimal128(5, 2)),
+    })  # fmt: skip
+
+
+def shown(rows: pa.Table) -> dict[tuple[str, str], int | None]:
+    return {(row["place"], row["month"]): row["n"] for row in rows.to_pylist()}
+
+
+def test_an_audience_gets_only_its_columns() -> None:
+    assert [column.name for column in columns_for(counts(), "public")] == ["place", "month", "n", "done", "share"]
+    assert len(columns_for(counts(), "internal")) == 6
+    assert for_audience(counts(), "public").keys == ("place", "month")
+
+
+def test_a_small_count_takes_its_row_and_the_smallest_other_of_each_line() -> None:
+    table = cells(("a", "1", 3, 3), ("b", "1", 9, 9), ("c", "1", 40, 30), ("a", "2", 20, 20), ("b", "2", 30, 30), ("c", "2", 50, 50))
+    made = suppress(table, counts(), 5)
+    hidden = {key for key, value in shown(made).items() if value is None}
+    assert {("a", "1"), ("b", "1"), ("a", "2")} <= hidden
+    assert ("c", "2") not in hidden
+    assert made.schema == table.schema
+    assert [row["share"] for row in made.to_pylist() if row["n"] is None] == [None] * len(hidden)
+    assert made["place"].to_pylist() == table["place"].to_pylist()
+
+
+def test_zero_and_large_counts_stay() -> None:
+    table = cells(("a", "1", 0, 0), ("b", "1", 5, 5), ("c", "1", 40, 30))
+    assert suppress(table, counts(), 5).equals(table)
+
+
+def test_what_is_gone_never_adds_up_to_a_small_group() -> None:
+    made = suppress(cells(("a", "1", 1, 1), ("b", "1", 2, 2), ("c", "1", 30, 30), ("d", "1", 40, 40)), counts(), 5)
+    assert [key[0] for key, value in shown(made).items() if value is None] == ["a", "b", "c"]
+
+
+def test_a_table_without_small_groups_or_rows_is_as_it_was() -> None:
+    table = cells(("a", "1", 1, 1))
+    assert suppress(table, counts(()), 5).equals(table)
+    assert suppress(table.slice(0, 0), counts(), 5).num_rows == 0
+
+
+CELL = st.tuples(st.sampled_from("abcd"), st.sampled_from("123"), st.integers(0, 12), st.integers(0, 12))
+
+
+@given(st.lists(CELL, min_size=1, max_size=12, unique_by=lambda cell: cell[:2]), st.integers(2, 6))
+def test_no_small_count_is_shown_and_no_total_gives_one_away(rows: list[tuple[str, str, int, int]], smallest: int) -> None:
+    table = cells(*rows)
+    made = pl.DataFrame(pl.from_arrow(suppress(table, counts(), smallest)))
+    whole = pl.DataFrame(pl.from_arrow(table)).with_columns(made["n"].is_null().alias("gone"))
+    for name in ("n", "done"):
+        assert not ((made[name] > 0) & (made[name] < smallest)).any()
+        for line in ("place", "month"):
+            for _, part in whole.group_by(line):
+                gone = part.filter("gone")
+                # A reader who knows the line's total learns the sum of what is gone, and nothing about a single row.
+                if gone.height and gone.height < part.height:
+                    assert gone.height >= 2
+                    assert gone[name].sum() == 0 or gone[name].sum() >= smallest
+
+
+def library(path: Path, table: Table, *more: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(create_table(table, table.name))
+        connection.execute("CREATE TABLE release (release_id VARCHAR)")
+        for statement in more:
+            connection.execute(statement)
+
+
+def test_the_gate_lets_a_sound_release_through(tmp_path: Path) -> None:
+    table = counts()
+    library(tmp_path / "internal/subject.duckdb", table)
+    library(tmp_path / "public/subject.duckdb", for_audience(table, "public"))
+    assert gate(tmp_path, {"subject.t": table}, ("internal", "public")) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("ALTER TABLE t ADD COLUMN note VARCHAR", "subject.t.note is internal, which the public audience may not see"),
+        ("ALTER TABLE t ADD COLUMN phone VARCHAR", "subject.t.phone is in no contract"),
+        ("CREATE TABLE left_over (a INTEGER)", "subject.left_over has no contract"),
+        ("CREATE VIEW peek AS SELECT 1 AS a", "subject.peek has no contract"),
+    ],
+)
+def test_the_gate_stops_what_no_contract_allows(tmp_path: Path, statement: str, message: str) -> None:
+    library(tmp_path / "public/subject.duckdb", for_audience(counts(), "public"), statement)
+    problems = gate(tmp_path, {"subject.t": counts()}, ("internal", "public"))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_the_gate_stops_tables_files_and_names_for_other_audiences(tmp_path: Path) -> None:
+    internal = counts().model_copy(update={"audiences": ("internal",)})
+    library(tmp_path / "public/subject.duckdb", for_audience(internal, "public"))
+    library(tmp_path / "restricted/subject.duckdb", internal)
+    named = internal.model_copy(update={"columns": (*internal.columns, Column(name="id_number", title="i", title_zh="i"))})
+    library(tmp_path / "internal/subject.duckdb", named)
+    problems = gate(tmp_path, {"subject.t": named}, ("internal", "public"))
+    assert [problem.split(":")[0] for problem in problems] == [
+        "internal/subject.duckdb",
+        "public/subject.duckdb",
+        "restricted/subject.duckdb",
+    ]
+    assert "bears the name of a personal column" in problems[0]
+    assert "not for the public audience" in problems[1]
+    assert "no audience of this district" in problems[2]
+
+
+def test_the_gate_looks_into_parquet_too(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    (tmp_path / "public/subjects").mkdir(parents=True)
+    pq.write_table(pa.table({"place": ["a"], "note": ["x"]}), tmp_path / "public/subjects/t.parquet")
+    assert ["note" in problem for problem in gate(tmp_path, {"subject.t": counts()}, ("internal", "public"))] == [True]
