@@ -7,11 +7,11 @@ dumps, `resolve` links texts to it, `explain` shows how one text was read, `link
 from __future__ import annotations
 
 from .base import AddressBase, AddressBaseError
-from .receipt import Explanation, explain
+from .cascade import resolve
 from .grammar import Grammar, GrammarError
 from .incremental import affected_queries
 from .link import LinkError, LinkSummary, link_file
-from .cascade import resolve
+from .receipt import Explanation, explain
 from .schema import (
     ALIAS_SCHEMA,
     DOOR_LEVELS,

@@ -35,7 +35,7 @@ def empty_core() -> pl.DataFrame:
         schema={
             "identity": pl.String, "address_key": pl.String, "level": pl.String, "chain": pl.String, "name": pl.String, "path": pl.String,
             **dict.fromkeys(_REFS, pl.UInt32), "register_code": pl.String, "lng": pl.Float64, "lat": pl.Float64,
-            "valid_from": pl.Date, "valid_to": pl.Date, "status": pl.String,
+            "valid_from": pl.Date, "valid_to": pl.Date, "status": pl.String, "own_text": pl.Boolean,
         }
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from .register import inner_key
 from .schema import LEVELS, METHODS, OUTCOMES, RESOLUTION_SCHEMA
 from .slots import read_slots, split_street_part
 from .text import comparable, rewrite
+from .textual import build_text_index, normal_form, rank
 
 HINTS = ("district", "street", "community", "lng", "lat")
 NONE = -1
@@ -60,6 +61,8 @@ class Work:
         self.runner_up = np.full(size, NONE, dtype=np.int64)
         self.community = np.full(size, NONE, dtype=np.int64)
         self.neighbourhood = np.full(size, NONE, dtype=np.int64)
+        self.similarity = np.zeros(size)
+        self.similarity_next = np.zeros(size)
 
     @property
     def open(self) -> np.ndarray:
@@ -95,7 +98,8 @@ def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pl.DataFrame:
     size = min(_BATCH, max(5_000, -(-distinct.height // workers)))
     if distinct.height <= size:
         return _report(run(base, distinct))
-    for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base)):
+    for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base),
+                     _level_codes(base), _street_communities(base)):  # fmt: skip
         del prepared
     parts = [distinct.slice(start, size) for start in range(0, distinct.height, size)]
     with ThreadPoolExecutor(workers) as pool:
@@ -133,11 +137,65 @@ def stage_read(work: Work) -> None:
     work.slots = read_slots(marked, base.grammar)
 
 
+def stage_full_text(work: Work) -> None:
+    """Of a register of full texts: the text equals a registered one."""
+    base = work.base
+    if not base.text_only:
+        return
+    own = _own_texts(base)
+    asked = pl.DataFrame({"row": np.arange(len(work.marked)), "form": normal_form(work.queries["text"], base.grammar)})
+    found = asked.filter(pl.col("form") != "").join(own.unique("form", keep="none"), on="form", how="inner").sort("row")
+    work.settle(found["row"].to_numpy(), found["node"].to_numpy(), "resolved", "exact", "full_text")
+
+
+def _own_texts(base: AddressBase) -> pl.DataFrame:
+    """node, path, form: current places that have a text of their own in the register."""
+    if "_own_texts" not in base.__dict__:
+        core = base.core.with_row_index("node").filter((pl.col("status") == "current") & pl.col("own_text"))
+        base.__dict__["_own_texts"] = core.select(pl.col("node").cast(pl.Int64), "path", form=normal_form(core["path"], base.grammar))
+    return base.__dict__["_own_texts"]
+
+
+def _is_list_of_places(base: AddressBase) -> bool:
+    """True of a text register most of whose entries are no addresses in slots but names and descriptions."""
+    if "_is_list" not in base.__dict__:
+        own = base.core.filter(pl.col("own_text"))
+        base.__dict__["_is_list"] = base.text_only and own.height > 0 and float(own["identity"].str.starts_with("X:").mean() or 0) > 0.25  # type: ignore[arg-type]
+    return base.__dict__["_is_list"]
+
+
+def stage_similar_text(work: Work) -> None:
+    """Of a register of full texts: the likeliest one for what is still open. Never sure: outcome ambiguous, the score says how alike."""
+    base = work.base
+    if not base.text_only:
+        return
+    full_text = (work.outcome == OUTCOME["resolved"]) & (work.reason == REASON["full_text"])
+    if _is_list_of_places(base):
+        rows = np.flatnonzero(~full_text)
+    else:
+        rows = np.flatnonzero((work.outcome != OUTCOME["resolved"]) & (work.reason == REASON["unknown_name"]))
+    if not len(rows):
+        return
+    if "_text_index" not in base.__dict__:
+        own = _own_texts(base)
+        base.__dict__["_text_index"] = build_text_index(own["node"], own["path"], base.grammar)
+    ranked = rank(base.__dict__["_text_index"], work.queries["text"].gather(rows), base.grammar)
+    first = ranked.filter(pl.col("rank") == 1)
+    second = ranked.filter(pl.col("rank") == 2)
+    at = rows[first["row"].to_numpy()]
+    work.settle(at, first["node"].cast(pl.Int64).to_numpy(), "ambiguous", "correction", "similar_text")
+    for array in (work.community, work.neighbourhood, work.runner_up, work.level):
+        array[at] = NONE
+    work.runner_up[rows[second["row"].to_numpy()]] = second["node"].cast(pl.Int64).to_numpy()
+    work.similarity[at] = first["s"].clip(0, 1).to_numpy()
+    work.similarity_next[rows[second["row"].to_numpy()]] = second["s"].clip(0, 1).to_numpy()
+
+
 def stage_exact(work: Work) -> None:
     """The deepest registered place on the text's own road and number, or estate."""
     base, grammar, slots = work.base, work.base.grammar, work.slots
     levels = [slot.level for slot in grammar.inner]
-    rows = np.flatnonzero(slots["shape"].is_in(["door", "estate"]).fill_null(False).to_numpy())
+    rows = np.flatnonzero(slots["shape"].is_in(["door", "estate"]).fill_null(False).to_numpy() & (work.outcome == NONE))
     if not len(rows):
         return
     part = slots[rows] if len(rows) < slots.height else slots
@@ -194,7 +252,10 @@ def _settle_found(
     retired = form == 9
     work.outcome[rows[retired]], work.reason[rows[retired]] = OUTCOME["not_in_register"], REASON["retired"]
     alias = work.marked.gather(rows).str.contains(ALIAS, literal=True).to_numpy()
+    alias |= form == 2
     work.method[rows[alias]] = METHOD["alias"]
+    by_alias = rows[alias & (work.reason[rows] == REASON["exact"])]
+    work.reason[by_alias] = REASON["alias"]
     several = node == NONE
     work.outcome[rows[several]], work.reason[rows[several]] = OUTCOME["ambiguous"], REASON["several"]
     work.method[rows[several]] = NONE
@@ -350,7 +411,7 @@ def _short_names(base: AddressBase) -> pl.DataFrame:
         without = pl.col("name").str.replace(f"({suffix})$", "")
         shorts = pl.concat([
             table.select(without.alias("short"), "mark"), table.select((pl.col("name").str.slice(0, 2) + kind).alias("short"), "mark")
-        ]).filter((pl.col("short").str.len_chars() >= 2)).drop_nulls().unique()  # fmt: skip
+        ]).filter(pl.col("short").str.len_chars() >= 2).drop_nulls().unique()  # fmt: skip
         known = base.names.select(short="surface")
         base.__dict__["_short_names"] = shorts.filter(pl.len().over("short") == 1).join(known, on="short", how="anti")
     return base.__dict__["_short_names"]
@@ -486,7 +547,6 @@ def _deepest_street(work: Work, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def stage_street(work: Work) -> None:
     """Texts without a number: the road or lane they name, or the crossing of two."""
-    base = work.base
     rows = work.open
     if not len(rows):
         return
@@ -556,6 +616,9 @@ def stage_corrected(work: Work) -> None:
     of the address then fits. Homophones and lost characters may lead to a missing number; other damage only to a registered door."""
     base, grammar = work.base, work.base.grammar
     rows = work.open
+    # A text whose road is registered names it rightly; only a text without any is looked at.
+    rows = rows[work.slots["shape"].gather(rows).is_null().to_numpy()]
+    rows = rows[work.marked.gather(rows).str.contains(r"[\p{Han}?□■〓\x{FFFD}*][0-9A-Z]").to_numpy()] if len(rows) else rows
     if not len(rows):
         return
     slots = [slot.pattern for slot in (*grammar.outer, *grammar.inner)]
@@ -678,6 +741,20 @@ def stage_elsewhere(work: Work) -> None:
             array[away] = NONE
 
 
+def stage_landmark(work: Work) -> None:
+    """A landmark of the district's alias file: the place that the file says it is."""
+    base = work.base
+    rows = work.open
+    table = base.alias_rows.filter(pl.col("kind") == "landmark").with_columns(pl.col("node").cast(pl.Int64))
+    if not len(rows) or not table.height:
+        return
+    table = table.select("node", name=comparable(table["alias"], base.grammar)).unique("name", keep="none")
+    named = pl.DataFrame({"row": rows, "name": work.marked.gather(rows).str.extract(f"{MARK['landmark']}([^{END}]+){END}", 1)})
+    found = named.join(table, on="name", how="inner").sort("row")
+    work.settle(found["row"].to_numpy(), found["node"].to_numpy(), "resolved", "alias", "alias")
+    _weigh(work, found["row"].to_numpy())
+
+
 def stage_division(work: Work) -> None:
     """Texts without street or estate: the deepest division that the text or the hints name."""
     base = work.base
@@ -746,8 +823,8 @@ def stage_rest(work: Work) -> None:
 
 # The cascade, in order.
 STAGES: tuple[Callable[[Work], None], ...] = (
-    stage_read, stage_exact, stage_short_name, stage_list, stage_contradiction, stage_other_district, stage_missing_number,
-    stage_corrected, stage_street, stage_division, stage_rest, stage_near, stage_elsewhere,
+    stage_read, stage_full_text, stage_exact, stage_short_name, stage_list, stage_contradiction, stage_other_district, stage_missing_number,
+    stage_corrected, stage_street, stage_landmark, stage_division, stage_rest, stage_near, stage_elsewhere, stage_similar_text,
 )  # fmt: skip
 
 
@@ -766,14 +843,12 @@ def _report(work: Work) -> pl.DataFrame:
             refs[ref] = refs[ref].scatter(rows, override[rows].astype(np.uint32))
     of_community = core["district"].gather(refs["community"])
     refs["district"] = pl.select(pl.coalesce(refs["district"], of_community)).to_series()
-    own_level = core["level"].gather(node)
-    if (work.level != NONE).any():
-        rows = np.flatnonzero(work.level != NONE)
-        own_level = own_level.scatter(rows, pl.Series(LEVELS).gather(work.level[rows]))
-    level_code = own_level.replace_strict(LEVEL, default=None, return_dtype=pl.Int16).fill_null(len(LEVELS))
-    code = level_code.to_numpy() * len(REASON_CODES) + work.reason
+    node_level = _level_codes(work.base)[work.node]
+    level_code = np.where(work.level != NONE, work.level, node_level).astype(np.int64)
+    own_level = pl.Series((*LEVELS, None)).gather(level_code)
+    code = level_code * len(REASON_CODES) + work.reason
     sentences = [(sentence(reason, level, "en"), sentence(reason, level, "zh")) for level in (*LEVELS, None) for reason in REASON_CODES]
-    score, margin = _scores(work, node)
+    score, margin = _scores(work, node_level)
     key, name = core["address_key"], core["name"]
     return pl.DataFrame(
         {
@@ -800,12 +875,19 @@ def _index(numbers: np.ndarray) -> pl.Series:
     return series.set(series == NONE, None).cast(pl.UInt32) if len(numbers) else series.cast(pl.UInt32)
 
 
-def _scores(work: Work, node: pl.Series) -> tuple[pl.Series, pl.Series]:
+def _level_codes(base: AddressBase) -> np.ndarray:
+    """Place in LEVELS of each node's level; one more place at the end for NONE."""
+    if "_level_codes" not in base.__dict__:
+        codes = base.core["level"].replace_strict(LEVEL, return_dtype=pl.Int8).to_numpy()
+        base.__dict__["_level_codes"] = np.append(codes, np.int8(len(LEVELS)))
+    return base.__dict__["_level_codes"]
+
+
+def _scores(work: Work, node_level: np.ndarray) -> tuple[pl.Series, pl.Series]:
     """Score: the measured share of right links in the text's class (tables/calibration.csv). Margin: distance to the runner-up's score;
     the whole score where there is no runner-up, 0 where the outcome is ambiguous."""
-    levels = work.base.core["level"].gather(node).replace_strict(LEVEL, default=None, return_dtype=pl.Int64).fill_null(len(LEVELS)).to_numpy()
-    combined = ((levels * 64 + work.reason) * 8 + work.method + 1) * 64 + work.evidence
-    classes, place = np.unique(combined, return_inverse=True)
+    combined = ((node_level.astype(np.int64) * 64 + work.reason) * 8 + work.method + 1) * 64 + work.evidence
+    classes = np.flatnonzero(np.bincount(combined)) if len(combined) else np.zeros(0, dtype=np.int64)
     table = _calibration()
     values = []
     for code in classes.tolist():
@@ -815,13 +897,18 @@ def _scores(work: Work, node: pl.Series) -> tuple[pl.Series, pl.Series]:
             values.append(0.0)
             continue
         key = (METHODS[method] if method >= 0 else "", REASON_CODES[reason], LEVELS[level], EVIDENCE_NAMES[evidence & 3], bool(evidence & LOOSE_BEFORE))
-        score = next((table[k] for k in _broader(key) if k in table), 0.5)
+        score: float = next((table[k] for k in _broader(key) if k in table), 0.5)
         # Too few were met to measure: a name that only ends like a registered one is never counted among the sure links.
         values.append(min(score, 0.9) if key[-1] else score)
-    score = np.array(values)[place] if len(values) else np.zeros(0)
+    by_class = np.zeros(int(classes.max()) + 1 if len(classes) else 1)
+    by_class[classes] = values
+    scores = by_class[combined]
     ambiguous = work.outcome == OUTCOME["ambiguous"]
-    margin = np.where(ambiguous, 0.0, score)
-    return pl.Series(score.round(4)), pl.Series(margin.round(4))
+    margin = np.where(ambiguous, 0.0, scores)
+    similar = work.reason == REASON["similar_text"]
+    scores = np.where(similar, 0.9 * work.similarity, scores)
+    margin = np.where(similar, np.maximum(0.9 * (work.similarity - work.similarity_next), 0.0), margin)
+    return pl.Series(scores.round(4)), pl.Series(margin.round(4))
 
 
 EVIDENCE_NAMES = ("agrees", "silent", "conflict", "conflict")
@@ -829,7 +916,7 @@ EVIDENCE_NAMES = ("agrees", "silent", "conflict", "conflict")
 
 def _broader(key: tuple) -> list[tuple]:
     """The class itself, then ever broader ones: without the boundary, without the district, without the level, the reason alone."""
-    method, reason, level, district, loose = key
+    method, reason, level, district, _loose = key
     return [
         key, (method, reason, level, district, "*"), (method, reason, level, "*", "*"), (method, reason, "*", "*", "*"), ("*", reason, "*", "*", "*"),
     ]  # fmt: skip

@@ -37,6 +37,10 @@ def affected_queries(base_old: AddressBase, base_new: AddressBase, queries: pa.T
     for hint in hints:
         form = MARK[hint] + comparable(frame[hint].cast(pl.String), base_new.grammar) + END
         affected |= form.is_in(touched.implode()).fill_null(False).to_numpy()
+    if len(touched):
+        # Short and misspelt names are found by what stands before a number, not by a mark.
+        unmarked = ~marked[1].str.contains(f"[{MARK['road']}{MARK['estate']}]") & marked[1].str.contains(r"[\p{Han}?□][0-9A-Z]")
+        affected |= unmarked.to_numpy()
     if base_old.text_only or base_new.text_only:
         affected[:] = True
     return pl.Series("affected", affected)

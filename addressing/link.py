@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from .grammar import Grammar
 from .cascade import resolve
+from .grammar import Grammar
 from .schema import REGISTER_COLUMNS
 from .versions import build_base
 
@@ -92,9 +92,8 @@ def read_table(path: Path) -> pl.DataFrame:
 
 def register_columns(table: pl.DataFrame, column: str | None, path: Path) -> pl.DataFrame:
     """A register file's columns under the names of REGISTER_COLUMNS; `column` names the one with the full address."""
-    if column is not None:
-        if column not in table.columns:
-            raise LinkError(f"{path}: no column {column!r}; there are: {', '.join(table.columns)}")
+    if column is not None and column not in table.columns:
+        raise LinkError(f"{path}: no column {column!r}; there are: {', '.join(table.columns)}")
     chosen: dict[str, str] = {}
     lower = {name.strip().lower(): name for name in table.columns}
     for target in REGISTER_COLUMNS:
@@ -141,7 +140,7 @@ def guess_grammar(register: pl.DataFrame) -> str:
 
 
 def link_file(
-    register: Path, input: Path, output: Path, register_column: str | None = None, address_column: str | None = None,  # noqa: A002
+    register: Path, input: Path, output: Path, register_column: str | None = None, address_column: str | None = None,
     grammar: Grammar | str | None = None, divisions: pa.Table | None = None, aliases: pa.Table | None = None,
 ) -> LinkSummary:  # fmt: skip
     """Link every row of `input` to `register` and write `output` (CSV or Parquet by its suffix): every input column, then OUTPUT_COLUMNS.

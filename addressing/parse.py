@@ -60,10 +60,12 @@ ADDRESS_COLUMNS = ("address", "addr", "full_address", "text", "地址", "详细�
 _BATCH = 60_000  # distinct texts at a time; bounds memory, and lets batches run beside each other
 
 _MARK = "\x1f"  # stands where an element may begin inside a run of characters
+_JSON_LINES = (".jsonl", ".ndjson")
 _DATA = Path(__file__).parent / "data"
 _NUMERAL = "一二三四五六七八九十百零〇两廿"
 _ALNUM = "0-9A-Za-z０-９Ａ-Ｚａ-ｚ"
 _DASH = r"\-—－–~～至之/、.·"
+_CUT = r"\-—－–~～/、.·"  # 49之3號 is one number, 47-6-746 may be three
 _SEPARATOR = r"\s\-_—－–,，.。:：;；/|()（）\[\]【】~～、·*?？!！+&<>《》“”\"'#"
 _DIVISION_LABEL = {0: "prov", 1: "city", 2: "district", 3: "town"}
 
@@ -348,16 +350,22 @@ def _merged(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
     # 滨海10路: the number belongs to the road's name.
     numbered = (before.is_in(["plain"])) & bare & (pl.col("kind") == "road")
     sided = pl.col("token").str.contains(rf"^[东西南北中{_NUMERAL}]") & before.is_in(["community", "town", "part"])
-    joins = touching & (
-        (bare & ~sided & before.is_in(_PLACES) & ~(pl.col("kind") == "part"))
-        | (road_only & before.is_in(["poi", "park", "name", "zone"]))
-        | (
-            (pl.col("kind") == "name")
-            & (pl.col("token").str.len_chars() == 1)
-            & ~pl.col("token").is_in(words["assist_last"])
-            & before.is_in(["poi", "park"])
+    # 学院二路 is a road, 沙埔新村四巷 a lane inside an estate.
+    lane_inside = pl.col("token").str.contains(rf"^[{_NUMERAL}]+[巷街弄]$") & (before == "poi")
+    joins = (
+        touching
+        & ~lane_inside
+        & (
+            (bare & ~sided & before.is_in(_PLACES) & ~(pl.col("kind") == "part"))
+            | (road_only & before.is_in(["poi", "park", "name", "zone"]))
+            | (
+                (pl.col("kind") == "name")
+                & (pl.col("token").str.len_chars() == 1)
+                & ~pl.col("token").is_in(words["assist_last"])
+                & before.is_in(["poi", "park"])
+            )
+            | numbered
         )
-        | numbered
     )
     after_numbered = (
         touching
@@ -409,13 +417,14 @@ def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
     before = pl.col("kind").shift(1)
     same = pl.col("row").shift(1) == pl.col("row")
     on_road = same & before.is_in(["road", "lane", "road_part", "joint"])
-    parts = pl.col("token").str.count_matches(rf"[{_DASH}]+") + 1
+    parts = pl.col("token").str.count_matches(rf"[{_CUT}]+") + 1
     # On a road 12-16号 is a range, 16-2号 a house 2 behind number 16.
-    bounds = pl.col("token").str.extract_groups(rf"^([0-9]+)[{_DASH}]+([0-9]+)")
+    bounds = pl.col("token").str.extract_groups(rf"^([0-9]+)[{_CUT}]+([0-9]+)")
     rising = bounds.struct.field("2").cast(pl.Int64, strict=False) > bounds.struct.field("1").cast(pl.Int64, strict=False)
     chained = (
         pl.col("kind").is_in(["chain", "room", "floor", "number", "house"])
         & (parts >= 2)
+        & pl.col("token").str.contains(rf"^[{_ALNUM}]+[{_CUT}]")
         & ~(on_road & (parts == 2) & rising.fill_null(True))
         & ~((pl.col("kind") == "number") & same & before.is_in(["community", "division_community", "group", "division_town"]))
         & ~pl.col("masked")
@@ -424,14 +433,14 @@ def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
     plain = marked.filter(~pl.col("chained"))
     split = (
         marked.filter(pl.col("chained"))
-        .with_columns(parts=parts, last=pl.col("kind"), piece=pl.col("token").str.extract_all(rf"[{_DASH}]+|[^{_DASH}]+"))
+        .with_columns(parts=parts, last=pl.col("kind"), piece=pl.col("token").str.extract_all(rf"[{_CUT}]+|[^{_CUT}]+"))
         .with_row_index("id")
         .explode("piece", empty_as_null=True)
         .with_columns(length=pl.col("piece").str.len_chars())
         .with_columns(
             end=pl.col("start") + pl.col("length").cum_sum().over("id"),
             place=(pl.int_range(pl.len()).over("id") / 2).floor().cast(pl.Int32),
-            dash=pl.col("piece").str.contains(rf"^[{_DASH}]+$"),
+            dash=pl.col("piece").str.contains(rf"^[{_CUT}]+$"),
         )
         .with_columns(start=pl.col("end") - pl.col("length"))
         .with_columns(
@@ -620,37 +629,82 @@ def _address_column(columns: list[str], asked: str | None) -> str:
     )
 
 
+def _json_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file; ``spans`` is renamed as in `parse_file`."""
+    rows: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path.name}, line {number}: no JSON ({error.msg}) / 第 {number} 行不是 JSON") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"{path.name}, line {number}: no JSON object / 第 {number} 行不是 JSON 对象")
+            rows.append({"spans_input" if name == "spans" else name: value for name, value in row.items()})
+    return rows
+
+
+def _json_lines(path: Path) -> pl.DataFrame:
+    """All keys of all lines as columns; anything but text as JSON text, so that mixed lists are no trouble."""
+    rows = _json_rows(path)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pl.DataFrame({name: pl.Series([_text(row.get(name)) for row in rows], dtype=pl.String) for name in names}, strict=False)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _read(path: Path) -> pl.DataFrame:
     kind = path.suffix.lower()
-    if kind == ".parquet":
-        return pl.read_parquet(path)
-    if kind in (".jsonl", ".ndjson"):
-        return pl.read_ndjson(path, infer_schema_length=None)
-    if kind == ".csv":
-        return pl.read_csv(path, infer_schema=False, encoding="utf8", truncate_ragged_lines=False)
+    try:
+        if kind == ".parquet":
+            return pl.read_parquet(path)
+        if kind in _JSON_LINES:
+            return _json_lines(path)
+        if kind == ".csv":
+            return pl.read_csv(_decoded(path), infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        reason = type(error).__name__  # its message may hold a line of the file
+        raise ValueError(f"{path.name} cannot be read as {kind[1:]} ({reason}) / 无法按 {kind[1:]} 读取") from error
     raise ValueError(f"{path.name}: give a .csv, .jsonl or .parquet file / 请提供 .csv、.jsonl 或 .parquet 文件")
+
+
+def _decoded(path: Path) -> bytes:
+    """A CSV file as UTF-8, from UTF-8, GB18030 or Big5: the first that decodes without error."""
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030", "big5"):
+        try:
+            return content.decode(encoding).encode()
+        except UnicodeDecodeError:
+            continue
+    raise ValueError(f"{path.name}: neither UTF-8, GB18030 nor Big5; save it as UTF-8 / 编码无法识别，请另存为 UTF-8")
 
 
 def parse_file(input: Path | str, output: Path | str, grammar: str = "mainland", address_column: str | None = None) -> int:
     """Parses a CSV, JSON Lines or Parquet file (by extension) and writes its columns plus ``spans``; returns the rows.
 
     ``spans`` is a list of [start, end, label] in JSON Lines, the same as JSON text in CSV, a list of structs in Parquet.
-    CSV columns stay text. Raises ValueError for an unknown extension, grammar or address column. The output appears whole
+    CSV columns stay text; values of JSON Lines that are no text become JSON text in other formats; a column ``spans`` of the input is kept as
+    ``spans_input``. Raises ValueError for an unknown extension, grammar or address column. The output appears whole
     or not at all.
     """
     source, target = Path(input), Path(output)
-    if target.suffix.lower() not in (".csv", ".jsonl", ".ndjson", ".parquet"):
+    if target.suffix.lower() not in (".csv", ".parquet", *_JSON_LINES):
         raise ValueError(f"{target.name}: write to .csv, .jsonl or .parquet / 输出须为 .csv、.jsonl 或 .parquet")
     table = _read(source)
     column = _address_column(table.columns, address_column)
-    spans = parse(table[column], grammar)
+    spans = parse(table[column].cast(pl.String), grammar)
+    table = table.rename({"spans": "spans_input"}, strict=False)
     partial = target.with_name(f".{target.name}.partial")
     if target.suffix.lower() == ".parquet":
         table.with_columns(spans=spans).write_parquet(partial)
     elif target.suffix.lower() == ".csv":
         table.with_columns(spans=_as_json(spans)).write_csv(partial)
     else:
-        rows = table.drop("spans", strict=False).to_dicts()
+        rows = _json_rows(source) if source.suffix.lower() in _JSON_LINES else table.to_dicts()
         with partial.open("w", encoding="utf-8") as lines:
             for row, found in zip(rows, spans.to_list(), strict=True):
                 row["spans"] = None if found is None else [[s["start"], s["end"], s["label"]] for s in found]

@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 
 from .base import AddressBase
-from .grammar import ALIAS, END, MARK
-from .slots import split_street_part
-from .reasons import LEVEL_NAMES
 from .cascade import HINTS, Work, _query_frame, _report, run
+from .grammar import ALIAS, END, MARK
+from .reasons import LEVEL_NAMES
+from .slots import split_street_part
 
 _KIND = {mark: kind for kind, mark in MARK.items()}
 _OUTCOME_ZH = {"resolved": "已关联", "partial": "部分关联", "ambiguous": "有歧义", "not_in_register": "库中未登记", "no_address": "无地址"}

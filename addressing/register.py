@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -81,10 +82,14 @@ def _marked_rows(rows: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
                *(slot.column for slot in (*grammar.outer, *grammar.inner))]  # fmt: skip
     forms = {}
     for name in dict.fromkeys(columns):
-        clean = rows[name].str.replace_all(r"[(（\[【][^)）\]】]*[)）\]】]?", "").str.replace(r"[.*。、\s]+$", "")
-        distinct = clean.unique().drop_nulls()
-        mapping = pl.DataFrame({"raw": distinct, "form": comparable(distinct, grammar)})
-        forms[name] = clean.to_frame("raw").join(mapping, on="raw", how="left", maintain_order="left")["form"]
+        if rows[name].null_count() == rows.height:
+            forms[name] = rows[name]
+            continue
+        raw = rows[name].cast(pl.Categorical)
+        distinct = raw.unique().drop_nulls()
+        clean = distinct.cast(pl.String).str.replace_all(r"[(（\[【][^)）\]】]*[)）\]】]?", "").str.replace(r"[.*。、\s]+$", "")
+        mapping = pl.DataFrame({"code": distinct.to_physical(), "form": comparable(clean, grammar)})
+        forms[name] = raw.to_physical().to_frame("code").join(mapping, on="code", how="left", maintain_order="left")["form"]
     frame = pl.DataFrame({f"c_{name}": form for name, form in forms.items()})
     parts: list[pl.Expr] = [_wrapped("c_road", "road")]
     for slot in grammar.outer:
@@ -121,8 +126,11 @@ def _fill_upper(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def read_snapshot(rows: pl.DataFrame, grammar: Grammar) -> Snapshot:
-    """Nodes, keys and names of one dump. `rows` as `register_frame` gives them (division rows may be among them)."""
+def read_snapshot(rows: pl.DataFrame, grammar: Grammar, *, every_text: bool = False) -> Snapshot:
+    """Nodes, keys and names of one dump. `rows` as `register_frame` gives them (division rows may be among them).
+
+    every_text: two different full texts are two places, even where their slots read alike (registers of full texts alone).
+    """
     rows = _fill_upper(rows)
     forms = _marked_rows(rows, grammar)
     marked = rewrite(forms["marked"], grammar)
@@ -138,6 +146,7 @@ def read_snapshot(rows: pl.DataFrame, grammar: Grammar) -> Snapshot:
     frame = frame.rename({name: f"raw_{name}" for name in (*THOROUGHFARE, "section") if name in frame.columns})
     frame = frame.join(slots, on="marked", how="left", maintain_order="left").drop("marked")
     frame = _identities(frame, grammar)
+    frame = _keep_apart(frame, grammar, "full_address" if every_text else "address_code")
     return _nodes_of(frame, grammar)
 
 
@@ -170,19 +179,23 @@ def _identities(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
         _head=pl.concat_str(pl.col("street_part"), pl.col("number")),
     )
     # Two streets (towns) of one district may each have a 人民路 1号: such doors carry the street in their identity.
-    for head in ("_head", "estate"):
-        several = frame.filter(pl.col(head).is_not_null()).group_by("i_district", head).agg(
+    for named in ("_head", "estate"):
+        if frame["c_street"].n_unique() < 2 or frame[named].null_count() == frame.height:
+            frame = frame.with_columns(pl.lit("").alias(f"_street_{named}"))
+            continue
+        several = frame.filter(pl.col(named).is_not_null()).group_by("i_district", named).agg(
             _many=(pl.col("c_street").n_unique() > 1) & (pl.col("c_street").null_count() == 0)
         ).filter("_many")
-        frame = frame.join(several, on=["i_district", head], how="left", maintain_order="left", nulls_equal=True).with_columns(
-            pl.when(pl.col("_many")).then("/" + text("c_street")).otherwise(pl.lit("")).alias(f"_street_{head}")
+        frame = frame.join(several, on=["i_district", named], how="left", maintain_order="left", nulls_equal=True).with_columns(
+            pl.when(pl.col("_many")).then("/" + text("c_street")).otherwise(pl.lit("")).alias(f"_street_{named}")
         ).drop("_many")
     frame = frame.with_columns(
         i_number=pl.when(pl.col("number").is_not_null()).then("H:" + district + pl.col("_street__head") + "|" + pl.col("_head")),
         i_estate=pl.when(pl.col("estate").is_not_null()).then("E:" + district + pl.col("_street_estate") + "|" + pl.col("estate")),
     )
     head = pl.coalesce("i_estate", "i_number", "i_alley", "i_lane", "i_road", "i_community")
-    chain, within = pl.lit(""), []
+    chain: pl.Expr = pl.lit("")
+    within = []
     for slot in grammar.inner:
         present = pl.col(slot.level).is_not_null()
         if slot.level == "room" and grammar.floor_from_room:
@@ -194,11 +207,28 @@ def _identities(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
         within.append(pl.when(present).then(slot.level[0].upper() + "I:" + head + "|" + chain).alias(f"i_{slot.level}"))
     frame = frame.with_columns(within)
     # A rest that no slot takes (49號臨八樓) stays a place of its own below the deepest part that was read.
-    deepest = pl.coalesce(*(f"i_{slot.level}" for slot in reversed(grammar.inner)), head)
+    deepest = pl.coalesce(*(f"i_{slot.level}" for slot in reversed(grammar.inner)), head, pl.lit(""))
     frame = frame.with_columns(
         i_room=pl.when(pl.col("residue").is_not_null() & (pl.col("residue") != "")).then("X:" + deepest + "‖" + pl.col("residue")).otherwise("i_room")
     )
     return frame.drop("_street__head", "_street_estate")
+
+
+def _keep_apart(frame: pl.DataFrame, grammar: Grammar, by: str) -> pl.DataFrame:
+    """Register entries that read alike but carry different codes (or texts) stay places of their own: the first keeps the slots, the others
+    hang beside it under their code or text."""
+    if frame[by].null_count() == frame.height:
+        return frame
+    leaf = pl.coalesce(*(f"i_{level}" for level in ("room", "floor", "unit", "building", "estate", "number") if f"i_{level}" in frame.columns), *(
+        f"i_{level}" for level in ("alley", "lane", "road")), *(f"i_{level}" for level in reversed(ADMIN)))  # fmt: skip
+    other = pl.col(by).is_not_null() & (pl.col(by) != pl.col(by).min().over("_leaf"))
+    frame = frame.with_columns(_leaf=leaf)
+    if "i_room" not in frame.columns or not frame.select(other.any()).item():
+        return frame.drop("_leaf")
+    return frame.with_columns(
+        i_room=pl.when(other).then("X:" + pl.col("_leaf") + "‖" + pl.col(by)).otherwise("i_room"),
+        residue=pl.when(other).then(pl.col(by)).otherwise("residue"),
+    ).drop("_leaf")
 
 
 def _display(grammar: Grammar, expression: pl.Expr) -> pl.Expr:
@@ -216,47 +246,63 @@ def _nodes_of(frame: pl.DataFrame, grammar: Grammar) -> Snapshot:
     frame = frame.with_columns(
         i_leaf=pl.coalesce(*(f"i_{level}" for level in reversed(order)), *(f"i_{level}" for level in reversed(ADMIN))),
         d_road=pl.concat_str(pl.col("raw_road").fill_null(""), pl.col("raw_section").fill_null("")),
-        d_lane=_display(grammar, pl.col("lane").str.strip_prefix(pl.col("road"))),
-        d_alley=_display(grammar, pl.col("alley").str.strip_prefix(pl.coalesce("lane", "road"))),
-        d_number=_display(grammar, pl.col("number")),
+        d_lane=pl.col("lane").str.strip_prefix(pl.col("road")),
+        d_alley=pl.col("alley").str.strip_prefix(pl.coalesce("lane", "road")),
+        d_number=pl.col("number"),
         d_estate=pl.col("raw_estate"),
-        **{f"d_{slot.level}": _display(grammar, pl.col(slot.level)) for slot in grammar.inner},
+        **{f"d_{slot.level}": pl.col(slot.level) for slot in grammar.inner},
         **{f"d_{level}": pl.col(level) for level in ADMIN},
         _lng=pl.col("lng").cast(pl.Float64, strict=False),
         _lat=pl.col("lat").cast(pl.Float64, strict=False),
     ).with_columns(d_neighbourhood=pl.col("d_neighbourhood").str.strip_chars_start("0"))
     if "residue" in frame.columns:
         frame = frame.with_columns(d_room=pl.when(pl.col("i_room").str.starts_with("X:")).then(pl.col("residue").str.replace_all(f"[{END}-\ue00f]", "")).otherwise("d_room"))
-    code = {name: frame[f"i_{name}"].cast(pl.Categorical).to_physical().alias(f"n_{name}") for name in levels}
-    numbered = frame.with_columns(*code.values())
+    numbered = frame.with_columns(_codes(frame, levels))
     tables = [_level_table(numbered, level, order, grammar) for level in levels]
     sectioned = numbered.filter(pl.col("i_whole_road") != pl.col("i_road"))
     if sectioned.height:
         # 羅斯福路 as a whole, of which 羅斯福路三段 is a part: texts often leave the section out.
         whole = numbered.filter(pl.col("i_whole_road").is_in(sectioned["i_whole_road"].unique().implode())).with_columns(
-            i_road=pl.col("i_whole_road"), n_road=pl.col("i_whole_road").cast(pl.Categorical).to_physical(), d_road=pl.col("raw_road")
+            i_road=pl.col("i_whole_road"), n_road=pl.col("n_whole_road"), d_road=pl.col("raw_road")
         )
         table = _level_table(whole, "road", order, grammar)
         tables.append(table.join(tables[levels.index("road")], on="identity", how="anti"))
-        tables[levels.index("road")] = tables[levels.index("road")].with_columns(
-            ref_parent=pl.when(pl.col("identity").str.extract(f"^([^{END}]+{END})", 1).is_in(table["identity"].implode()) & ~pl.col("identity").is_in(table["identity"].implode()))
-            .then(pl.col("identity").str.extract(f"^([^{END}]+{END})", 1)).otherwise("ref_parent")
-        )
+        wholes = table.select(_whole="identity", _code="code")
+        parts = tables[levels.index("road")].with_columns(_whole=pl.col("identity").str.extract(f"^([^{END}]+{END})", 1))
+        parts = parts.join(wholes, on="_whole", how="left", maintain_order="left")
+        tables[levels.index("road")] = parts.with_columns(
+            ref_parent=pl.when(pl.col("_code") != pl.col("code")).then("_code").otherwise("ref_parent")
+        ).drop("_whole", "_code")
     nodes = pl.concat([table for table in tables if table.height], how="diagonal_relaxed").with_row_index("row")
     refs = ("parent", "district", "street", "community", "neighbourhood", "road", "lane", "number", "building")
     lookup = nodes.select(identity="identity", row="row")
-    for ref in refs:
-        found = nodes.select(identity=f"ref_{ref}").join(lookup, on="identity", how="left", maintain_order="left")["row"]
-        nodes = nodes.with_columns(found.alias(ref))
-    nodes = _compose_paths(nodes)
-    keys = _keys_of(frame, grammar, lookup)
+    row_of = np.zeros(int(nodes["code"].max() or 0) + 1, dtype=np.uint32)  # type: ignore[arg-type]
+    row_of[nodes["code"].to_numpy()] = nodes["row"].to_numpy()
+    rows_of_codes = pl.Series(row_of)
+    nodes = nodes.with_columns(rows_of_codes.gather(nodes[f"ref_{ref}"]).alias(ref) for ref in (*refs, "city", "province"))
+    nodes = nodes.with_columns(name=pl.when(pl.col("level").is_in(["lane", "alley", "number", *(s.level for s in grammar.inner)])).then(
+        _display(grammar, pl.col("name"))).otherwise("name"))  # fmt: skip
+    nodes = _compose_paths(nodes, grammar)
+    keys = _keys_of(numbered, grammar, pl.DataFrame({"code": nodes["code"], "row": nodes["row"]}))
     names = _names_of(frame, grammar)
     former = frame.filter(pl.col("former_name").is_not_null()).select(identity="i_leaf", former="former_name")
     former = former.join(lookup, on="identity", how="inner").select(node="row", former=pl.col("former").str.split(";")).explode("former")
     former = former.with_columns(pl.col("former").str.strip_chars()).filter(pl.col("former") != "").unique().sort("node", "former")
-    unread = int((frame["residue"].fill_null("") != "").sum())
-    columns = ["identity", "level", "chain", "name", "path", *refs, "register_code", "lng", "lat"]
+    unread = int(frame["i_room"].str.starts_with("X:").sum() or 0)
+    columns = ["identity", "level", "chain", "name", "path", *refs, "register_code", "lng", "lat", "own_text"]
     return Snapshot(nodes.select(columns), keys, names, former, unread)
+
+
+def _codes(frame: pl.DataFrame, levels: list[str]) -> list[pl.Series]:
+    """`n_<level>`: a number for each identity, different over all levels (a whole road and a road are one level), for cheap grouping."""
+    series, offset = [], 0
+    for name in levels:
+        names = [name, "whole_road"] if name == "road" else [name]
+        joined = pl.concat([frame[f"i_{n}"].rename("i") for n in names]).cast(pl.Categorical).to_physical().cast(pl.UInt32)
+        for place, n in enumerate(names):
+            series.append((joined.slice(place * frame.height, frame.height) + offset).alias(f"n_{n}"))
+        offset += int(joined.max() or 0) + 1  # type: ignore[arg-type]
+    return series
 
 
 def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Grammar) -> pl.DataFrame:
@@ -272,7 +318,7 @@ def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Gra
 
     def uniform(name: str) -> pl.Expr:
         same = pl.col(f"n_{name}").min() == pl.col(f"n_{name}").max()
-        return pl.when(same & (pl.col(f"n_{name}").null_count() == 0)).then(pl.col(f"i_{name}").first()).alias(f"u_{name}")
+        return pl.when(same & (pl.col(f"n_{name}").null_count() == 0)).then(pl.col(f"n_{name}").first()).alias(f"u_{name}")
 
     is_leaf = pl.col("i_leaf") == pl.col(f"i_{level}")
     own = CODE_OF.get(level)
@@ -297,7 +343,7 @@ def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Gra
     have = {f"u_{name}" for name in above}
 
     def ref(name: str) -> pl.Expr:
-        return (pl.col(f"u_{name}") if f"u_{name}" in have else pl.lit(None, dtype=pl.String)).alias(f"ref_{name}")
+        return (pl.col(f"u_{name}") if f"u_{name}" in have else pl.lit(None, dtype=pl.UInt32)).alias(f"ref_{name}")
 
     if is_admin:
         parents = [f"u_{name}" for name in reversed(above)]
@@ -313,23 +359,24 @@ def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Gra
         inner = [name for name in reversed(above) if name not in ADMIN]
         chain = [name for name in inner if name in ("building", "unit", "floor")] + ["estate", "number", "alley", "lane", "road", "community"]
         parents = [f"u_{name}" for name in chain if f"u_{name}" in have]
-    lane = pl.coalesce(*(f"u_{name}" for name in ("alley", "lane") if f"u_{name}" in have), pl.lit(None, dtype=pl.String))
+    lane = pl.coalesce(*(f"u_{name}" for name in ("alley", "lane") if f"u_{name}" in have), pl.lit(None, dtype=pl.UInt32))
     chain_name = "administrative" if is_admin else "thoroughfare" if level in ("road", "lane", "alley") else "both"
-    self_ref = {name: pl.col("identity").alias(f"ref_{name}") for name in ("district", "street", "community", "neighbourhood", "road", "number", "building") if name == level}
-    lane_ref = pl.col("identity").alias("ref_lane") if level in ("lane", "alley") else lane.alias("ref_lane")
+    self_ref = {name: pl.col("code").alias(f"ref_{name}") for name in ("district", "street", "community", "neighbourhood", "road", "number", "building") if name == level}
+    lane_ref = pl.col("code").alias("ref_lane") if level in ("lane", "alley") else lane.alias("ref_lane")
     refs = [self_ref.get(name, ref(name)) for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")]
     shown = [pl.col("name").alias(f"d_{level}")] if not is_admin else []
+    table = table.rename({f"n_{level}": "code"})
     return table.with_columns(
         pl.lit(level).alias("level"),
         pl.lit(chain_name).alias("chain"),
-        (pl.coalesce(*parents) if parents else pl.lit(None, dtype=pl.String)).alias("ref_parent"),
-        (pl.col("u_city") if "u_city" in have else pl.lit(None, dtype=pl.String)).alias("ref_city"),
-        (pl.col("u_province") if "u_province" in have else pl.lit(None, dtype=pl.String)).alias("ref_province"),
+        (pl.coalesce(*parents) if parents else pl.lit(None, dtype=pl.UInt32)).alias("ref_parent"),
+        (pl.col("u_city") if "u_city" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_city"),
+        (pl.col("u_province") if "u_province" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_province"),
         lane_ref,
         *refs,
         *shown,
     ).select(
-        "identity", "level", "chain", "name", "own_path", "register_code", "lng", "lat", "ref_parent", "ref_lane", "ref_city", "ref_province",
+        "code", "identity", "level", "chain", "name", "own_path", "register_code", "lng", "lat", "ref_parent", "ref_lane", "ref_city", "ref_province",
         *(f"ref_{name}" for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")),
         *(name for name in (f"d_{n}" for n in (*order,)) if name in table.columns or name == f"d_{level}"),
     ).sort("identity")
@@ -342,35 +389,35 @@ def _majority_neighbourhood(table: pl.DataFrame, rows: pl.DataFrame, level: str)
         return table
     counted = (
         rows.join(mixed, on=f"n_{level}", how="semi")
-        .group_by(f"n_{level}", "i_neighbourhood").len()
+        .group_by(f"n_{level}", "n_neighbourhood").len()
         .with_columns(total=pl.col("len").sum().over(f"n_{level}"))
-        .filter((pl.col("len") * 2 > pl.col("total")) & pl.col("i_neighbourhood").is_not_null())
-        .select(f"n_{level}", _most="i_neighbourhood")
+        .filter((pl.col("len") * 2 > pl.col("total")) & pl.col("n_neighbourhood").is_not_null())
+        .select(f"n_{level}", _most="n_neighbourhood")
     )  # fmt: skip
     return table.join(counted, on=f"n_{level}", how="left", maintain_order="left").with_columns(
         u_neighbourhood=pl.coalesce("u_neighbourhood", "_most")
     ).drop("_most")
 
 
-def _compose_paths(nodes: pl.DataFrame) -> pl.DataFrame:
+def _compose_paths(nodes: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
     """`path`: the register's own full text where the node has a row of its own, else composed in the same order."""
-    admin_name = nodes.filter(pl.col("chain") == "administrative").select(identity="identity", text="name")
-    parts = []
+    bare = nodes.filter(pl.col("own_path").is_null())
+    of_street = bare["level"].is_in(["road", "lane", "alley"])
+    texts: list[pl.Series] = []
     for level in ADMIN:
-        own = pl.col("level") == level
-        reference = nodes.select(
-            identity=pl.when(own).then("identity").otherwise(f"ref_{level}")
-        ).join(admin_name, on="identity", how="left", maintain_order="left")["text"]
-        parts.append(reference.alias(f"t_{level}"))
-    shown = [f"d_{level}" for level in THOROUGHFARE if f"d_{level}" in nodes.columns]
-    frame = nodes.with_columns(parts)
-    # A road is no child of a community, even where all its doors lie in one.
-    of_street = pl.col("level").is_in(["road", "lane", "alley"])
-    texts = [
-        pl.when(of_street).then(pl.lit("")).otherwise(text) if level in ("street", "community", "neighbourhood") else text
-        for level, text in ((level, pl.col(f"t_{level}").fill_null("")) for level in ADMIN)
-    ] + [pl.col(name).fill_null("") for name in shown]
-    return frame.with_columns(path=pl.coalesce("own_path", pl.concat_str(texts)))
+        own = bare["level"] == level
+        text = pl.select(pl.when(own).then(bare["name"]).otherwise(nodes["name"].gather(bare[level]))).to_series().fill_null("")
+        if level in ("street", "community", "neighbourhood"):
+            # A road is no child of a community, even where all its doors lie in one.
+            text = pl.select(pl.when(of_street).then(pl.lit("")).otherwise(text)).to_series()
+        texts.append(text.alias(f"t_{level}"))
+    shown = [f"d_{level}" for level in THOROUGHFARE if f"d_{level}" in bare.columns]
+    slots = bare.select(
+        (pl.col(name) if name in ("d_road", "d_estate") else _display(grammar, pl.col(name))).fill_null("").alias(name) for name in shown
+    )
+    composed = pl.concat([pl.DataFrame(texts), slots], how="horizontal").select(pl.concat_str(pl.all())).to_series()
+    path = nodes["own_path"].scatter((nodes["own_path"].is_null()).arg_true(), composed) if bare.height else nodes["own_path"]
+    return nodes.with_columns(path=path, own_text=pl.col("own_path").is_not_null())
 
 
 def _keys_of(frame: pl.DataFrame, grammar: Grammar, lookup: pl.DataFrame) -> pl.DataFrame:
@@ -396,7 +443,7 @@ def _keys_of(frame: pl.DataFrame, grammar: Grammar, lookup: pl.DataFrame) -> pl.
             present = pl.col(slot.level).is_not_null()
             tables.append(_key_rows(plain, slot.level, pl.when(present).then(number + inner), form))
             tables.append(_key_rows(plain, slot.level, pl.when(present).then(estate + inner), form))
-    keys = pl.concat(tables).join(lookup, on="identity", how="inner").select("key", "form", node="row")
+    keys = pl.concat(tables).join(lookup, on="code", how="inner").select("key", "form", node="row")
     # A full form shuts out the shortened forms of other places under the same key.
     return keys.unique().filter(pl.col("form") == pl.col("form").min().over("key")).sort("key", "node")
 
@@ -422,8 +469,8 @@ def inner_key(grammar: Grammar, level: str, *, skip_optional: bool = False) -> p
 def _key_rows(frame: pl.DataFrame, level: str, key: pl.Expr, form: int) -> pl.DataFrame:
     return (
         frame.lazy()
-        .select(identity=pl.col(f"i_{level}"), key=key, form=pl.lit(form, dtype=pl.Int8))
-        .filter(pl.col("identity").is_not_null() & pl.col("key").is_not_null())
+        .select(code=pl.col(f"n_{level}"), key=key, form=pl.lit(form, dtype=pl.Int8))
+        .filter(pl.col("code").is_not_null() & pl.col("key").is_not_null())
         .unique()
         .collect()
     )

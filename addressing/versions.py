@@ -60,7 +60,7 @@ def build_base(
 
             frame = columns_from_text(frame, grammar, tree)
         rows = pl.concat([tree.select(REGISTER_COLUMNS), frame.select(REGISTER_COLUMNS)])
-        base = fold(base, read_snapshot(rows, grammar), version)
+        base = fold(base, read_snapshot(rows, grammar, every_text=text_only), version)
         base.text_only = text_only
     return add_aliases(base, aliases)
 
@@ -88,31 +88,95 @@ def fold(base: AddressBase, snapshot: Snapshot, version: dt.date) -> AddressBase
     core = pl.concat([core, added.select(empty_core().columns)])
     events.append(
         added.select("node", version=pl.lit(version), event=pl.lit("created"), former_path=pl.lit(None, dtype=pl.String),
-                     successor=pl.lit(None, dtype=pl.UInt32), detail=pl.lit(None, dtype=pl.String))  # fmt: skip
+                     successor=pl.lit(None, dtype=pl.UInt32), detail=pl.lit(None, dtype=pl.String))
     )
     former = snapshot.former.with_columns(to_node.gather(snapshot.former["node"]).alias("node"))
-    current = snapshot.keys.with_columns(to_node.gather(snapshot.keys["node"]).alias("node"))
-    gone_keys = base.keys.join(current.select("node").unique(), on="node", how="anti")
-    gone_keys = gone_keys.with_columns(form=pl.lit(9, dtype=pl.Int8)).join(current.select("key").unique(), on="key", how="anti")
+    successions = _successions(old, core, former, version, base.grammar)
+    keys, former_names = _fold_keys(base, snapshot, to_node, former, successions)
     from_former = former.select("node", alias="former").with_columns(kind=pl.lit("former"))
-    changed_paths = pl.concat(events).filter(pl.col("event").is_in(["renamed"])).select("node", alias="former_path", kind=pl.lit("former"))
-    successions = _successions(core, former, version, base.grammar, old.height)
+    renamed = pl.concat(events).filter(pl.col("event").is_in(["renamed"]) & pl.col("former_path").is_not_null())
+    changed_paths = renamed.select("node", alias="former_path", kind=pl.lit("former"))
+    heirs = successions.filter(pl.col("successor").is_not_null()).select(node="successor", alias="former_path", kind=pl.lit("former"))
     passport_rows = pl.concat([base.passport_rows, *events, successions], how="vertical_relaxed")
+    names = _fold_names(base, snapshot, old, core, successions, former_names)
     return AddressBase(
         grammar=base.grammar,
         version=version,
         core=core,
-        keys=pl.concat([current.select("key", "form", "node"), gone_keys.select("key", "form", "node")]).sort("key", "form", "node"),
-        names=_join_names(base, snapshot),
-        alias_rows=pl.concat([base.alias_rows, from_former, changed_paths], how="vertical_relaxed").unique().sort("node", "alias", "kind"),
+        keys=keys,
+        names=names,
+        alias_rows=pl.concat([base.alias_rows, from_former, changed_paths, heirs], how="vertical_relaxed").unique().sort("node", "alias", "kind"),
         passport_rows=passport_rows.unique().sort("version", "node", "event", "successor"),
         published_rows=base.published_rows,
         text_only=base.text_only,
     )
 
 
-def _join_names(base: AddressBase, snapshot: Snapshot) -> pl.DataFrame:
-    return pl.concat([base.names, snapshot.names]).unique().sort("kind", "surface", "canonical", "is_alias")
+# Forms of a key: 0 as the register writes it, 1 with a part left out, ALIAS_FORM by a former name or address, RETIRED_FORM of a place that is gone.
+ALIAS_FORM, RETIRED_FORM = 2, 9
+
+
+def _fold_keys(
+    base: AddressBase, snapshot: Snapshot, to_node: pl.Series, former: pl.DataFrame, successions: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The dump's keys, then under which former addresses its places may still be named, then the keys of places that are gone. And the road
+    and estate names that the former addresses bring."""
+    current = snapshot.keys.with_columns(to_node.gather(snapshot.keys["node"]).alias("node")).select("key", "form", "node")
+    said, names = keys_of_texts(former, base.grammar)
+    alive = current.select("node").unique().with_columns(alive=pl.lit(True))
+    earlier = base.keys.join(alive, on="node", how="left").with_columns(alive=pl.col("alive").fill_null(False))
+    heir = successions.filter(pl.col("successor").is_not_null()).unique("node", keep="none").select("node", "successor")
+    gone = earlier.filter(~pl.col("alive")).join(heir, on="node", how="left")
+    gone = gone.select(
+        "key", form=pl.when(pl.col("successor").is_not_null()).then(ALIAS_FORM).otherwise(RETIRED_FORM).cast(pl.Int8),
+        node=pl.coalesce("successor", "node"),
+    )  # fmt: skip
+    changed = earlier.filter("alive").select("key", pl.lit(ALIAS_FORM, dtype=pl.Int8).alias("form"), "node")
+    others = pl.concat([said, changed, gone]).join(current.select("key").unique(), on="key", how="anti").unique()
+    others = others.filter(pl.col("form") == pl.col("form").min().over("key"))
+    return pl.concat([current, others]).sort("key", "form", "node"), names
+
+
+def keys_of_texts(former: pl.DataFrame, grammar: Grammar) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Former full addresses (node, former) as keys; and the names of their roads and estates for the gazetteer."""
+    from .register import read_snapshot
+    from .textual import columns_from_text
+
+    keys = pl.DataFrame(schema={"key": pl.String, "form": pl.Int8, "node": pl.UInt32})
+    names = pl.DataFrame(schema={"surface": pl.String, "kind": pl.String, "canonical": pl.String, "is_alias": pl.Boolean})
+    texts = former.filter(pl.col("former").str.contains(r"\d|[一二三四五六七八九十]+[号號]"))
+    if not texts.height:
+        return keys, names
+    frame = register_frame(pl.DataFrame({"full_address": texts["former"], "address_code": texts["node"].cast(pl.String)}))
+    read = read_snapshot(columns_from_text(frame, grammar, frame.head(0)).with_columns(address_code=frame["address_code"]), grammar)
+    leaf = read.nodes.with_row_index("row").filter(pl.col("register_code").is_not_null())
+    found = read.keys.filter(pl.col("form") == 0).join(leaf.select(node="row", own="register_code"), on="node", how="inner")
+    keys = found.select("key", pl.lit(ALIAS_FORM, dtype=pl.Int8).alias("form"), node=pl.col("own").cast(pl.UInt32))
+    return keys.unique(), read.names.filter(pl.col("kind").is_in(["road", "estate", "lane"]))
+
+
+def _fold_names(
+    base: AddressBase, snapshot: Snapshot, old: pl.DataFrame, core: pl.DataFrame, successions: pl.DataFrame, former_names: pl.DataFrame
+) -> pl.DataFrame:
+    """The dump's names, the roads and estates of before (their keys still lead somewhere), and former names of divisions as aliases."""
+    divisions = ["district", "street", "community"]
+    kept = base.names.filter(~pl.col("kind").is_in(divisions) | pl.col("is_alias"))
+    tables = [snapshot.names, kept, former_names]
+    if old.height:
+        now = core.head(old.height)
+        renamed = pl.DataFrame({"level": old["level"], "was": old["name"], "is": now["name"]}).filter(
+            pl.col("level").is_in(divisions) & (pl.col("was") != pl.col("is"))
+        )
+        heirs = successions.unique("node", keep="none").filter(pl.col("successor").is_not_null())
+        merged = pl.DataFrame({
+            "level": core["level"].gather(heirs["node"]), "was": core["name"].gather(heirs["node"]), "is": core["name"].gather(heirs["successor"])
+        }).filter(pl.col("level").is_in(divisions))  # fmt: skip
+        both = pl.concat([renamed, merged])
+        if both.height:
+            tables.append(pl.DataFrame({
+                "surface": comparable(both["was"], base.grammar), "kind": both["level"], "canonical": comparable(both["is"], base.grammar)
+            }).with_columns(is_alias=pl.lit(True)))  # fmt: skip
+    return pl.concat(tables).unique().sort("kind", "surface", "canonical", "is_alias")
 
 
 def _match(old: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
@@ -138,13 +202,27 @@ def _with_keys(added: pl.DataFrame, base: AddressBase, version: dt.date) -> pl.D
     frame = added.join(published.select("path", "level", published="address_key"), on=["path", "level"], how="left", maintain_order="left")
     first = pl.int_range(pl.len()).over("published") == 0
     frame = frame.with_columns(published=pl.when(first).then("published"))
-    code_once = pl.col("register_code").is_not_null() & (pl.len().over("register_code") == 1)
-    code_free = ~pl.col("register_code").is_in(taken["address_key"].implode()) & code_once
+    has_codes = frame["register_code"].null_count() < frame.height
+    code_once = pl.col("register_code").is_not_null() & (pl.len().over("register_code") == 1) if has_codes else pl.lit(False)
+    in_core = pl.col("register_code").is_in(base.core["address_key"].implode())
+    code_free = ~in_core & code_once
+    # A code that was given out as a key is that place's own, whatever its path was then: a dump that arrives late must not lose it, nor
+    # take by its path the code of another place.
+    code_given_out = code_free & pl.col("register_code").is_in(base.published_rows["address_key"].implode())
+    codes_here = frame["register_code"].drop_nulls().implode()
     frame = frame.with_columns(minted=address_keys.mint(frame["identity"].to_list()))
-    frame = frame.with_columns(address_key=pl.coalesce("published", pl.when(code_free).then("register_code"), "minted"))
+    frame = frame.with_columns(
+        address_key=pl.coalesce(
+            pl.when(code_given_out).then("register_code"),
+            pl.when(~pl.col("published").is_in(codes_here)).then("published"),
+            pl.when(code_free).then("register_code"),
+            "minted",
+        )
+    )
     for salt in range(1, 9):
-        clash = frame["address_key"].is_duplicated() & frame["published"].is_null() | (
-            frame["address_key"].is_in(taken["address_key"].implode()) & frame["published"].is_null()
+        minted = frame["address_key"] == frame["minted"]
+        clash = minted & frame["published"].is_null() & (
+            frame["address_key"].is_duplicated() | frame["address_key"].is_in(taken["address_key"].implode())
         )
         if not clash.any():
             break
@@ -185,14 +263,14 @@ def _update(old: pl.DataFrame, matched: pl.DataFrame, version: dt.date) -> tuple
     return frame.select(old.columns), [events]
 
 
-def _successions(core: pl.DataFrame, former: pl.DataFrame, version: dt.date, grammar: Grammar, known: int) -> pl.DataFrame:
+def _successions(old: pl.DataFrame, core: pl.DataFrame, former: pl.DataFrame, version: dt.date, grammar: Grammar) -> pl.DataFrame:
     """Where retired places went: by the former names that the new dump gives, and divisions by the doors that changed hands."""
     empty = pl.DataFrame(schema={"node": pl.UInt32, "version": pl.Date, "event": pl.String, "former_path": pl.String,
                                  "successor": pl.UInt32, "detail": pl.String})  # fmt: skip
     retired = core.with_row_index("node").filter((pl.col("status") == "retired") & (pl.col("valid_to") == version))
     if not retired.height:
         return empty
-    links = []
+    links = [_by_doors(old, core, retired)]
     if former.height:
         said = former.with_columns(form=comparable(former["former"], grammar))
         own = retired.select(old="node", level="level", form=comparable(retired["path"], grammar), old_name=comparable(retired["name"], grammar))
@@ -201,14 +279,27 @@ def _successions(core: pl.DataFrame, former: pl.DataFrame, version: dt.date, gra
             core["level"].gather(said.join(own.select("old", "level", form="old_name"), on="form", how="inner")["node"]).alias("new_level")
         ).filter(pl.col("level") == pl.col("new_level")).select("old", "node")
         links += [by_path, by_name]
-    return _succession_events(links, retired, version) if links else empty
+    return _succession_events(links, retired, version)
+
+
+def _by_doors(old: pl.DataFrame, core: pl.DataFrame, retired: pl.DataFrame) -> pl.DataFrame:
+    """old, node: the divisions in which the doors of a retired division lie now, each with at least a twentieth of them."""
+    now = core.head(old.height)
+    pairs = []
+    for level in ("district", "street", "community"):
+        gone = retired.filter(pl.col("level") == level).select(old="node")
+        moved = pl.DataFrame({"old": old[level], "node": now[level], "status": now["status"]})
+        moved = moved.filter((pl.col("status") == "current") & pl.col("node").is_not_null()).join(gone, on="old", how="semi")
+        counted = moved.group_by("old", "node").len().filter(pl.col("len") * 20 >= pl.col("len").sum().over("old"))
+        pairs.append(counted.filter(pl.col("old") != pl.col("node")).select("old", "node"))
+    return pl.concat(pairs)
 
 
 def _succession_events(links: list[pl.DataFrame], retired: pl.DataFrame, version: dt.date) -> pl.DataFrame:
     pairs = pl.concat(links).unique().with_columns(heirs=pl.len().over("old"), ancestors=pl.len().over("node"))
     event = pl.when(pl.col("heirs") > 1).then(pl.lit("split")).when(pl.col("ancestors") > 1).then(pl.lit("merged")).otherwise(pl.lit("renamed"))
     return pairs.join(retired.select(old="node", former_path="path"), on="old", how="left").select(
-        node="old", version=pl.lit(version), event=event, former_path="former_path", successor="node", detail=pl.lit("named as former by the register")
+        node="old", version=pl.lit(version), event=event, former_path="former_path", successor="node", detail=pl.lit("by the register's former names or by the doors")
     )
 
 
@@ -240,5 +331,16 @@ def add_aliases(base: AddressBase, aliases: pa.Table | None) -> AddressBase:
         kind = pl.col("own_level").replace_strict(_ALIAS_KIND, return_dtype=pl.String)
         surfaces.append(named.select("surface", kind=kind, canonical="canonical", is_alias=pl.lit(True)))
         rows.append(named.select("node", "alias", kind=pl.col("alias_kind").fill_null("short")))
+        others = table.join(named.select("surface").unique(), on="surface", how="anti")
+        if others.height:
+            # A landmark's `name` is an address of the register (台北101: 信義路五段7號).
+            from .cascade import resolve
+
+            places = pl.DataFrame(pl.from_arrow(resolve(_with(base), pa.table({"text": others["name"].to_arrow()}))))
+            keyed = others.with_columns(address_key=places["address_key"], outcome=places["outcome"]).join(
+                base.core.with_row_index("node").select("node", "address_key"), on="address_key", how="inner"
+            ).filter(pl.col("outcome").is_in(["resolved", "partial"]))  # fmt: skip
+            surfaces.append(keyed.select("surface", kind=pl.lit("landmark"), canonical="surface", is_alias=pl.lit(True)))
+            rows.append(keyed.select("node", "alias", kind=pl.lit("landmark")))
     names = pl.concat(surfaces).unique().sort("kind", "surface", "canonical", "is_alias")
     return _with(base, names=names, alias_rows=pl.concat(rows, how="vertical_relaxed").unique().sort("node", "alias", "kind"))

@@ -40,6 +40,10 @@ class Lake:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute()
+        # Delta's reader takes these for parts of an address, DuckDB for a pattern.
+        wrong = sorted(set("[]%*#?") & set(str(self.root)))
+        if wrong:
+            raise LakeError(f"{self.root}: the lake cannot lie in a folder with {' '.join(wrong)} in its path; remedy: choose another home")
 
     def path(self, name: str) -> Path:
         """The table's folder."""

@@ -141,16 +141,20 @@ def _stored(lake: Lake, name: str, wanted: Mapping[str, str]) -> str:
 
 
 def _ledger(sources: Sources, columns: str = "*") -> str:
-    """The ledger's deliveries, one row per delivery and version; a version that a later one took the place of is `replaced`."""
+    """The ledger's deliveries, one row per delivery and version; a version that a later one took the place of is `replaced`.
+
+    A version is another content: the same bytes taken in again (redone, or turned into a repeat by a late arrival) are one version, so that
+    what is released does not depend on the order of arrival.
+    """
     lake, name = sources.lake, "ledger/deliveries"
     shape = RELATIONS["ledger.deliveries"]
     if not lake.exists(name):
         return _stored(lake, name, shape)
     recorded = "recorded_at" if "recorded_at" in lake.schema(name).names else "version"
-    plain = ", ".join(f'"{column}"' for column in shape if column != "status")
+    plain = ", ".join(f'"{column}"' for column in shape if column not in ("status", "version"))
     once = f"""SELECT {_columns(lake, name, shape)}, {recorded} AS recorded FROM {lake.relation(name)}
-        QUALIFY row_number() OVER (PARTITION BY delivery, version ORDER BY recorded DESC) = 1"""
-    whole = f"""SELECT {plain}, CASE WHEN status = 'accepted' AND version < max(version) OVER (PARTITION BY delivery) THEN 'replaced' ELSE status END AS status
+        QUALIFY row_number() OVER (PARTITION BY delivery, sha256 ORDER BY version DESC, recorded DESC) = 1"""
+    whole = f"""SELECT {plain}, row_number() OVER (PARTITION BY delivery ORDER BY version) AS version, CASE WHEN status = 'accepted' AND version < max(version) OVER (PARTITION BY delivery) THEN 'replaced' ELSE status END AS status
         FROM ({once})"""
     return f"(SELECT {columns} FROM ({whole}))"
 
@@ -540,7 +544,11 @@ def _take_over(libraries: Libraries, former: Former | None) -> set[str]:
         if same and old is not None and old.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(old, path)
-            libraries.attach(catalog, path)
+            try:
+                libraries.attach(catalog, path)
+            except duckdb.Error:  # a damaged file: what it held is built anew
+                path.unlink()
+                libraries.attach(catalog, path)
             held = {row[0] for row in libraries.connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [catalog]).fetchall()}
             keep = {table.name for table in same} & held
             for name in sorted(held - keep):

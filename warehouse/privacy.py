@@ -285,7 +285,7 @@ def _masked_phone(value: pl.Expr) -> pl.Expr:
         .when(digits.str.contains(r"^1\d{10}$")).then(pl.concat_str(digits.str.slice(0, 3), pl.lit("****"), digits.str.slice(-4)))
         .when(digits.str.len_chars() >= 9).then(pl.concat_str(digits.str.slice(0, 3), pl.lit("****"), digits.str.slice(-2)))
         .when(digits.str.len_chars() >= 6).then(pl.concat_str(pl.lit("****"), digits.str.slice(-2)))
-        .otherwise(pl.lit("****"))
+        .when(digits.is_not_null()).then(pl.lit("****"))
     )  # fmt: skip
 
 
@@ -295,7 +295,7 @@ def _masked_number(value: pl.Expr) -> pl.Expr:
     return (
         pl.when(bare == "").then(None)
         .when(bare.str.len_chars() >= 8).then(pl.concat_str(bare.str.slice(0, 3), pl.lit("*************"), bare.str.slice(-2)))
-        .otherwise(pl.lit("*****"))
+        .when(bare.is_not_null()).then(pl.lit("*****"))
     )  # fmt: skip
 
 

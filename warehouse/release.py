@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from contracts.delivery import Problem
 from contracts.model import Audience, Table
 from contracts.odcs import odcs_yaml
 from contracts.schema import comments, create_table, quoted
@@ -45,11 +46,26 @@ class ReleaseError(RuntimeError):
 
 
 class ReleaseBlocked(ReleaseError):
-    """The release was not made; the former one stays current. `problems` lists each reason with its remedy."""
+    """The release was not made; the former one stays current. `problems` lists each reason with its remedy, in both languages."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
-        super().__init__("; ".join(self.problems))
+    def __init__(self, kind: str, reasons: Iterable[str]) -> None:
+        self.problems = [_problem(kind, reason) for reason in reasons]
+        super().__init__("; ".join(f"{problem.message}; remedy: {problem.remedy}" for problem in self.problems))
+
+
+_BLOCKED = {
+    "feed_stale": ("必需数据源缺失或过期", "请交付该数据源，或在 district.yaml 中将 when_missing 设为 go_on"),
+    "contract_broken": ("与上一发布的契约不兼容", "请撤回变更，或提高契约的主版本号"),
+    "audience_leak": ("包含该受众不得查看的内容", "请去除、脱敏或改用假名，并核对契约的分类"),
+}
+"""Why a release is blocked, and what to do, in Chinese; the English text of each reason says the details."""
+
+
+def _problem(kind: str, reason: str) -> Problem:
+    message, _, remedy = reason.partition("; remedy: ")
+    said, todo = _BLOCKED[kind]
+    subject = message.split(": ")[0]
+    return Problem(kind=kind, severity="error", message=message, message_zh=f"{subject}：{said}（{message.partition(': ')[2]}）", remedy=remedy, remedy_zh=todo)
 
 
 @dataclass(frozen=True)
@@ -288,14 +304,14 @@ class Building:
         audiences = plan.sources.district.audiences
         broken = breaking_changes(self.former, tables)
         if broken:
-            raise ReleaseBlocked(broken)
+            raise ReleaseBlocked("contract_broken", broken)
         _share(self)
         _mark(self)
         _export(self)
         self.libraries.close()
         leaks = gate(self.path, tables, audiences)
         if leaks:
-            raise ReleaseBlocked(leaks)
+            raise ReleaseBlocked("audience_leak", leaks)
         self._describe()
         _write_manifest(self)
         _seal(self.path, self.releases)
@@ -345,7 +361,7 @@ def begin(
     states = staleness(plan.sources)
     stopping = [state for state in states if state.decision == "stop"]
     if stopping:
-        raise ReleaseBlocked(_stop_message(state) for state in stopping)
+        raise ReleaseBlocked("feed_stale", (_stop_message(state) for state in stopping))
     releases.mkdir(parents=True, exist_ok=True)
     clear_unfinished(releases)
     identity = release_id(plan, pseudonym_fingerprint)

@@ -100,7 +100,7 @@ judged AS (
     c.event_id, c.feed, c.channel, c.number, c.reported_at, c.kind, c.category_key, c.category_1, c.category_2, c.category_3, c.grade,
     c.title_redacted, c.body_redacted, c.reporter_key, c.people, c.department_delivered, r.department_code AS responsible_code,
     d.department_code AS named_code, d.origin AS named_origin, c.flow, c.status, c.status_time,
-    COALESCE(c.status IN ('handled', 'checked', 'closed'), FALSE) AS is_done, t.dispatched_at, t.first_response_at, t.done_at,
+    COALESCE(c.status IN ('handled', 'checked', 'closed'), c.handled_in_time IS NOT NULL) AS is_done, t.dispatched_at, t.first_response_at, t.done_at,
     COALESCE(t.returns, 0) AS returns, c.due_at_delivered, c.handled_in_time, c.credit_code, c.device_no, c.grid_code, c.address_key,
     c.address_level, c.link_outcome, c.building_key, c.street_key, c.community_key, c.district, c.street, c.community, c.record_key,
     c.key_is_weak, c.delivery, c.delivery_date, c.source_row

@@ -1,14 +1,14 @@
 WITH doors AS (
-  SELECT address_key, parent_key, building_key, number_key, level, name, path, community_key, register_code
-  FROM place.address CROSS JOIN run.clock
-  WHERE level IN ('number', 'building', 'unit', 'floor', 'room') AND (valid_to IS NULL OR valid_to > as_of_date)
+  SELECT address_key, parent_key, building_key, level, name, path, community_key, register_code
+  FROM place.address
+  WHERE level IN ('number', 'building', 'unit', 'floor', 'room') AND valid_to IS NULL
 ),
 parents AS (
   SELECT DISTINCT parent_key FROM doors WHERE parent_key IS NOT NULL
 )
 SELECT
   d.address_key AS house_key,
-  COALESCE(d.building_key, d.number_key) AS building_key,
+  d.building_key,
   d.level,
   d.name,
   d.path,

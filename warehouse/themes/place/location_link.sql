@@ -26,7 +26,7 @@ SELECT
   l.level AS address_level,
   COALESCE(l.outcome, 'no_address') AS link_outcome,
   l.method AS link_method,
-  COALESCE(a.building_key, a.number_key) AS building_key,
+  a.building_key,
   a.number_key,
   l.neighbourhood_key,
   l.community_key,
