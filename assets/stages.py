@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from assets import addresses, cleaning, intake, libraries
+from assets.failure import told
 from assets.run import Run
 from assets.specs import GROUPS, clean_spec, raw_spec, table_spec
 from contracts.delivery import Certificate, Delivery
@@ -49,24 +50,25 @@ def _selected(context: dg.AssetExecutionContext, names: list[str]) -> list[str]:
 @dg.multi_asset(name="intake", specs=[raw_spec(feed) for feed in feeds().values()], can_subset=True)
 def intake_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
     """Take in every outstanding delivery; each is an event of its own with its certificate."""
-    workplace = run.workplace
-    todo = intake.plan(workplace)
-    workplace.log.problems += todo.problems
-    workplace.log.waiting += todo.waiting
-    for problem in todo.problems:
-        context.log.warning(f"{problem.message} Remedy: {problem.remedy}")
-    intake.record_unchanged(workplace, todo)
-    unchanged = intake.by_feed(todo.unchanged)
-    read = intake.by_feed(todo.deliveries)
-    for feed in _selected(context, list(feeds())):
-        done = intake.take_in(workplace, feed, read.get(feed, []), todo.mtimes)
-        for delivery, certificate in done:
-            workplace.log.problems += certificate.problems
-            context.log.info(f"{delivery.id}: {certificate.rows_read} rows read, {certificate.rows_malformed} malformed")
-            yield dg.AssetMaterialization(asset_key=["raw", feed], metadata=_certificate_metadata(certificate))
-        for delivery in unchanged.get(feed, []):
-            yield dg.AssetObservation(asset_key=["raw", feed], metadata={"delivery": delivery.id, "status": "unchanged"})
-        yield dg.MaterializeResult(asset_key=["raw", feed], metadata=_intake_totals(done, unchanged.get(feed, [])))
+    with told():
+        workplace = run.workplace
+        todo = intake.plan(workplace)
+        workplace.log.problems += todo.problems
+        workplace.log.waiting += todo.waiting
+        for problem in todo.problems:
+            context.log.warning(f"{problem.message} Remedy: {problem.remedy}")
+        intake.record_unchanged(workplace, todo)
+        unchanged = intake.by_feed(todo.unchanged)
+        read = intake.by_feed(todo.deliveries)
+        for feed in _selected(context, list(feeds())):
+            done = intake.take_in(workplace, feed, read.get(feed, []), todo.mtimes)
+            for delivery, certificate in done:
+                workplace.log.problems += certificate.problems
+                context.log.info(f"{delivery.id}: {certificate.rows_read} rows read, {certificate.rows_malformed} malformed")
+                yield dg.AssetMaterialization(asset_key=["raw", feed], metadata=_certificate_metadata(certificate))
+            for delivery in unchanged.get(feed, []):
+                yield dg.AssetObservation(asset_key=["raw", feed], metadata={"delivery": delivery.id, "status": "unchanged"})
+            yield dg.MaterializeResult(asset_key=["raw", feed], metadata=_intake_totals(done, unchanged.get(feed, [])))
 
 
 def _intake_totals(done: list[tuple[Delivery, Certificate]], unchanged: list[Delivery]) -> dict[str, Any]:
@@ -81,23 +83,24 @@ def _intake_totals(done: list[tuple[Delivery, Certificate]], unchanged: list[Del
 @dg.multi_asset(name="clean", specs=[clean_spec(feed) for feed in feeds().values()], can_subset=True)
 def clean_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
     """Clean what intake brought and what a changed contract, mapping or key makes due again."""
-    workplace = run.workplace
-    due = cleaning.due(workplace)
-    for feed in _selected(context, list(feeds())):
-        rows = cleaning.clean_feed(workplace, feed, due.get(feed, []))
-        for row in rows:
-            context.log.info(f"{row['delivery']}: {row['rows_accepted']} rows accepted, {row['rows_refused']} refused")
-        yield dg.MaterializeResult(
-            asset_key=["clean", feed],
-            metadata={
-                "dagster/row_count": workplace.lake.count(f"clean/{feed}"),
-                "deliveries": len(rows),
-                "rows accepted": sum(row["rows_accepted"] for row in rows),
-                "rows refused": sum(row["rows_refused"] for row in rows),
-                "rows repeated": sum(row["rows_repeated"] for row in rows),
-                "rows in quarantine": workplace.lake.count(f"quarantine/{feed}"),
-            },
-        )
+    with told():
+        workplace = run.workplace
+        due = cleaning.due(workplace)
+        for feed in _selected(context, list(feeds())):
+            rows = cleaning.clean_feed(workplace, feed, due.get(feed, []))
+            for row in rows:
+                context.log.info(f"{row['delivery']}: {row['rows_accepted']} rows accepted, {row['rows_refused']} refused")
+            yield dg.MaterializeResult(
+                asset_key=["clean", feed],
+                metadata={
+                    "dagster/row_count": workplace.lake.count(f"clean/{feed}"),
+                    "deliveries": len(rows),
+                    "rows accepted": sum(row["rows_accepted"] for row in rows),
+                    "rows refused": sum(row["rows_refused"] for row in rows),
+                    "rows repeated": sum(row["rows_repeated"] for row in rows),
+                    "rows in quarantine": workplace.lake.count(f"quarantine/{feed}"),
+                },
+            )
 
 
 _WITH_ADDRESS = [feed.name for feed in feeds().values() if feed.address]
@@ -128,15 +131,16 @@ _WITH_ADDRESS = [feed.name for feed in feeds().values() if feed.address]
 )
 def address_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
     """Fold the register's dumps into the address base, then resolve what feeds ask and no resolution answers yet."""
-    workplace = run.workplace
-    state = addresses.address_base(workplace, workplace.as_of.date())
-    counts = addresses.keep_base(workplace, state)
-    context.log.info(f"address base of {counts['base']} places, {'made anew' if state.rebuilt else 'as prepared before'}")
-    yield dg.MaterializeResult(
-        asset_key=["addresses", "base"], metadata={"dagster/row_count": counts["base"], "made anew": state.rebuilt, **counts}
-    )
-    resolved = addresses.resolve_all(workplace, state)
-    yield dg.MaterializeResult(asset_key=["addresses", "resolutions"], metadata={"dagster/row_count": resolved["queries"], **resolved})
+    with told():
+        workplace = run.workplace
+        state = addresses.address_base(workplace, workplace.as_of.date())
+        counts = addresses.keep_base(workplace, state)
+        context.log.info(f"address base of {counts['base']} places, {'made anew' if state.rebuilt else 'as prepared before'}")
+        yield dg.MaterializeResult(
+            asset_key=["addresses", "base"], metadata={"dagster/row_count": counts["base"], "made anew": state.rebuilt, **counts}
+        )
+        resolved = addresses.resolve_all(workplace, state)
+        yield dg.MaterializeResult(asset_key=["addresses", "resolutions"], metadata={"dagster/row_count": resolved["queries"], **resolved})
 
 
 _MODELS = library_models(STEPS)
@@ -187,33 +191,34 @@ _RELEASE = dg.AssetKey(["release"])
 )
 def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
     """Build, check and publish. A release is whole: whatever is selected, unchanged tables are taken over and all go out together."""
-    workplace = run.workplace
-    outcome = libraries.publish(workplace)
-    by_table: dict[str, list[libraries.CheckResult]] = {}
-    for check in outcome.checks:
-        by_table.setdefault(check.table, []).append(check)
-    for line in outcome.built:
-        key = dg.AssetKey(line.table.split("."))
-        if key in context.selected_asset_keys:
+    with told():
+        workplace = run.workplace
+        outcome = libraries.publish(workplace)
+        by_table: dict[str, list[libraries.CheckResult]] = {}
+        for check in outcome.checks:
+            by_table.setdefault(check.table, []).append(check)
+        for line in outcome.built:
+            key = dg.AssetKey(line.table.split("."))
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(
+                    asset_key=key,
+                    metadata={
+                        "dagster/row_count": line.rows,
+                        "seconds": line.seconds,
+                        "taken over unchanged": line.reused,
+                        "release": outcome.release_id,
+                    },
+                    check_results=[_check_result(key, by_table.get(line.table, []))],
+                )
+        run.finish(outcome, context.run_id)
+        if outcome.blocked:
+            reasons = "; ".join(problem.message for problem in outcome.problems if problem.severity == "error")
+            raise dg.Failure(f"The release is blocked; the former one stays current. {reasons}", allow_retries=False)
+        context.log.info(f"release {outcome.release_id} is current")
+        if _RELEASE in context.selected_asset_keys:
             yield dg.MaterializeResult(
-                asset_key=key,
-                metadata={
-                    "dagster/row_count": line.rows,
-                    "seconds": line.seconds,
-                    "taken over unchanged": line.reused,
-                    "release": outcome.release_id,
-                },
-                check_results=[_check_result(key, by_table.get(line.table, []))],
+                asset_key=_RELEASE, metadata={"release": outcome.release_id, "path": dg.MetadataValue.path(str(outcome.path))}
             )
-    run.finish(outcome, context.run_id)
-    if outcome.blocked:
-        reasons = "; ".join(problem.message for problem in outcome.problems if problem.severity == "error")
-        raise dg.Failure(f"The release is blocked; the former one stays current. {reasons}", allow_retries=False)
-    context.log.info(f"release {outcome.release_id} is current")
-    if _RELEASE in context.selected_asset_keys:
-        yield dg.MaterializeResult(
-            asset_key=_RELEASE, metadata={"release": outcome.release_id, "path": dg.MetadataValue.path(str(outcome.path))}
-        )
 
 
 def _check_result(key: dg.AssetKey, checks: list[libraries.CheckResult]) -> dg.AssetCheckResult:

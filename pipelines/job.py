@@ -121,8 +121,8 @@ def _failure(result: Any) -> Problem:
     for event in result.all_events:
         if event.is_failure and event.step_key:
             error = getattr(event.event_specific_data, "error", None)
-            cause = (error.cause or error) if error else None
-            text = (cause.message if cause else "unknown error").strip().splitlines()[-1]
+            failure = getattr(event.event_specific_data, "user_failure_data", None)
+            text = failure.description if failure else f"unexpected {error.cls_name if error else 'error'}"
             return Problem(
                 kind="run_failed",
                 severity="error",

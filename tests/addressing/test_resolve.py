@@ -69,6 +69,20 @@ def test_hints_alone_lead_to_the_community(mainland: AddressBase) -> None:
     assert (found["level"], found["method"], found["community"]) == ("community", "hint", "李松蓢社区")
 
 
+def test_coordinates_choose_the_nearest_number_of_the_named_road() -> None:
+    import register
+
+    from addressing import Grammar, build_base
+
+    rows = [row for row in register.mainland_rows() if row.get("road") == "别墅路"]
+    for place, row in enumerate(rows):
+        row["lng"], row["lat"] = str(113.9 + place * 0.001), "22.7"
+    base = build_base([(register.DAY, pa.Table.from_pylist(rows))], Grammar.load("mainland"))
+    found = answer(base, "别墅路", lng=113.90205, lat=22.7001)
+    assert (found["method"], found["matched_text"][-2:]) == ("hint", "5号")
+    assert answer(base, "别墅路", lng=114.5, lat=22.7)["level"] == "road"
+
+
 def test_aliases_lead_to_the_registered_name(mainland: AddressBase) -> None:
     assert answer(mainland, "老围路5号")["matched_text"].endswith("别墅路5号")
     assert answer(mainland, "平安大厦A座1203")["method"] == "alias"
