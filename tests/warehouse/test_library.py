@@ -99,10 +99,21 @@ def test_links_are_joined_back_to_each_record(sources: Sources) -> None:
     assert found == [("T000001", "K1", "甲街道"), ("T000002", "K1", "甲街道"), ("T000003", None, None)]
 
 
-def test_a_replaced_version_of_a_delivery_says_so_in_the_ledger(sources: Sources) -> None:
+def test_the_same_bytes_taken_in_again_are_no_new_version(sources: Sources) -> None:
     town.deliver(sources.lake, "ticket", DAY, [town.ticket(1)])
     line = sources.lake.arrow("ledger/deliveries").to_pylist()[0]
     sources.lake.append("ledger/deliveries", pa.Table.from_pylist([line | {"version": 2}], schema=sources.lake.schema("ledger/deliveries")))
+    with relations(sources, "ledger.deliveries") as connection:
+        assert connection.sql("SELECT version, status FROM ledger.deliveries").fetchall() == [(1, "accepted")]
+
+
+def test_a_replaced_version_of_a_delivery_says_so_in_the_ledger(sources: Sources) -> None:
+    town.deliver(sources.lake, "ticket", DAY, [town.ticket(1)])
+    line = sources.lake.arrow("ledger/deliveries").to_pylist()[0]
+    sources.lake.append(
+        "ledger/deliveries",
+        pa.Table.from_pylist([line | {"version": 2, "sha256": "other"}], schema=sources.lake.schema("ledger/deliveries")),
+    )
     with relations(sources, "ledger.deliveries") as connection:
         assert connection.sql("SELECT version, status FROM ledger.deliveries ORDER BY 1").fetchall() == [(1, "replaced"), (2, "accepted")]
 
