@@ -58,11 +58,20 @@ class AddressBase:
     )
     passport_rows: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(
-            schema={"node": pl.UInt32, "version": pl.Date, "event": pl.String, "former_path": pl.String, "successor": pl.UInt32, "detail": pl.String}
+            schema={
+                "node": pl.UInt32,
+                "version": pl.Date,
+                "event": pl.String,
+                "former_path": pl.String,
+                "successor": pl.UInt32,
+                "detail": pl.String,
+            }
         )
     )
     published_rows: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"address_key": pl.String, "path": pl.String, "level": pl.String, "first_version": pl.Date})
+        default_factory=lambda: pl.DataFrame(
+            schema={"address_key": pl.String, "path": pl.String, "level": pl.String, "first_version": pl.Date}
+        )
     )
     text_only: bool = False
 
@@ -128,7 +137,9 @@ class AddressBase:
         self.key_index.order.to_frame("order").write_ipc(target / "order.arrow", compression="uncompressed")
         self.numbers.write_ipc(target / "numbers.arrow", compression="uncompressed")
         facts = {
-            "grammar": self.grammar.source if self.grammar.source and Path(self.grammar.source).parent.name != "grammars" else self.grammar.name,
+            "grammar": self.grammar.source
+            if self.grammar.source and Path(self.grammar.source).parent.name != "grammars"
+            else self.grammar.name,
             "version": self.version.isoformat() if self.version else None,
             "text_only": self.text_only,
             "probe": str(pl.Series([_PROBE]).hash()[0]),

@@ -61,6 +61,8 @@ class Work:
         self.runner_up = np.full(size, NONE, dtype=np.int64)
         self.community = np.full(size, NONE, dtype=np.int64)
         self.neighbourhood = np.full(size, NONE, dtype=np.int64)
+        self.bare = np.zeros(size, dtype=bool)  # the answer's own community says nothing (a crossing)
+        self.shared = np.full(size, NONE, dtype=np.int64)
         self.similarity = np.zeros(size)
         self.similarity_next = np.zeros(size)
 
@@ -84,27 +86,32 @@ def resolve(base: AddressBase, queries: pa.Table) -> pa.Table:
     distinct = frame.unique(maintain_order=True)
     report = _in_batches(base, distinct)
     if distinct.height < frame.height:
-        place = frame.join(distinct.with_row_index("_place"), on=frame.columns, how="left", nulls_equal=True, maintain_order="left")["_place"]
-        report = report.select(pl.all().gather(place))
-    return report.to_arrow().cast(RESOLUTION_SCHEMA)
+        place = frame.join(distinct.with_row_index("_place"), on=frame.columns, how="left", nulls_equal=True, maintain_order="left")[
+            "_place"
+        ]
+        report = report.take(place.to_arrow())
+    return report
 
 
 _BATCH = 150_000
 
 
-def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pl.DataFrame:
+def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pa.Table:
     """All stages on batches in parallel (Polars lets go of the interpreter; one text operation alone uses one core)."""
     workers = pl.thread_pool_size()
     size = min(_BATCH, max(5_000, -(-distinct.height // workers)))
     if distinct.height <= size:
-        return _report(run(base, distinct))
+        return _answers(base, distinct)
     for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base),
-                     _level_codes(base), _street_communities(base)):  # fmt: skip
+                     _level_codes(base)):  # fmt: skip
         del prepared
     parts = [distinct.slice(start, size) for start in range(0, distinct.height, size)]
     with ThreadPoolExecutor(workers) as pool:
-        reports = list(pool.map(lambda part: _report(run(base, part)), parts))
-    return pl.concat(reports)
+        return pa.concat_tables(pool.map(lambda part: _answers(base, part), parts))
+
+
+def _answers(base: AddressBase, distinct: pl.DataFrame) -> pa.Table:
+    return _report(run(base, distinct)).to_arrow().cast(RESOLUTION_SCHEMA)
 
 
 def _query_frame(queries: pa.Table) -> pl.DataFrame:
@@ -230,7 +237,14 @@ def stage_exact(work: Work) -> None:
 
 
 def _settle_found(
-    work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, place: np.ndarray, named: np.ndarray, reached: np.ndarray, reason: str | None
+    work: Work,
+    rows: np.ndarray,
+    node: np.ndarray,
+    count: np.ndarray,
+    place: np.ndarray,
+    named: np.ndarray,
+    reached: np.ndarray,
+    reason: str | None,
 ) -> None:
     """Outcome and evidence for texts whose key is in the register."""
     base = work.base
@@ -268,9 +282,12 @@ def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, p
     many = np.flatnonzero(count > 1)
     spread = np.repeat(many, count[many])
     offset = np.arange(len(spread)) - np.repeat(np.cumsum(count[many]) - count[many], count[many])
-    candidates = pl.DataFrame({"at": spread, "row": rows[spread], "node": base.key_index.nodes[place[spread] + offset]}).with_columns(
-        pl.col("node").cast(pl.Int64)
-    ).unique(["at", "node"]).sort("at", "node")
+    candidates = (
+        pl.DataFrame({"at": spread, "row": rows[spread], "node": base.key_index.nodes[place[spread] + offset]})
+        .with_columns(pl.col("node").cast(pl.Int64))
+        .unique(["at", "node"])
+        .sort("at", "node")
+    )
     marked = work.marked.gather(candidates["row"])
     agreement = np.zeros(candidates.height, dtype=np.float64)
     for level, weight in (("district", 4.0), ("street", 2.0), ("community", 1.0)):
@@ -282,15 +299,12 @@ def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, p
             agreement += weight * (hint == name).fill_null(False).to_numpy()
     candidates = candidates.with_columns(agreement=pl.Series(agreement))
     if "lng" in work.queries.columns and "lat" in work.queries.columns:
-        d = (
-            (base.core["lng"].gather(candidates["node"]) - work.queries["lng"].gather(candidates["row"])) ** 2
-            + (base.core["lat"].gather(candidates["node"]) - work.queries["lat"].gather(candidates["row"])) ** 2
-        )
+        d = (base.core["lng"].gather(candidates["node"]) - work.queries["lng"].gather(candidates["row"])) ** 2 + (
+            base.core["lat"].gather(candidates["node"]) - work.queries["lat"].gather(candidates["row"])
+        ) ** 2
         candidates = candidates.with_columns(agreement=pl.col("agreement") + (d < 0.00001).fill_null(False).cast(pl.Float64))
     best = candidates.filter(pl.col("agreement") == pl.col("agreement").max().over("at"))
-    chosen = best.group_by("at", maintain_order=True).agg(
-        pl.col("node").first(), n=pl.len(), all="node", row=pl.col("row").first()
-    )
+    chosen = best.group_by("at", maintain_order=True).agg(pl.col("node").first(), n=pl.len(), all="node", row=pl.col("row").first())
     single = chosen.filter(pl.col("n") == 1)
     node = node.copy()
     node[many] = NONE
@@ -306,6 +320,11 @@ def _note_common(work: Work, several: pl.DataFrame) -> None:
     core = work.base.core
     refs = ["building", "number", "lane", "road", "neighbourhood", "community", "street", "district"]
     frame = several.with_columns(core[ref].gather(several["node"]).alias(ref) for ref in refs)
+    # Sections of one road share the road as a whole.
+    whole = core["parent"].gather(frame["road"])
+    is_road = (core["level"].gather(whole) == "road").fill_null(False)
+    frame = frame.with_columns(whole=pl.select(pl.when(is_road).then(whole)).to_series())
+    refs.insert(refs.index("road") + 1, "whole")
     shared = frame.group_by("row", maintain_order=True).agg(
         *(pl.when((pl.col(ref).n_unique() == 1) & (pl.col(ref).null_count() == 0)).then(pl.col(ref).first()).alias(ref) for ref in refs),
         runner=pl.col("node").get(1),
@@ -315,9 +334,10 @@ def _note_common(work: Work, several: pl.DataFrame) -> None:
     for name, target in (("community", work.community), ("neighbourhood", work.neighbourhood)):
         target[rows] = shared[name].cast(pl.Int64).fill_null(NONE).to_numpy()
     work.level[rows] = NONE
-    common = shared.select(pl.coalesce("building", "number", "lane", "road", "neighbourhood", "community", "street", "district")).to_series()
-    work.__dict__.setdefault("common", {})
-    work.common = (rows, common.cast(pl.Int64).fill_null(NONE).to_numpy())  # type: ignore[attr-defined]
+    common = shared.select(
+        pl.coalesce("building", "number", "lane", "road", "whole", "neighbourhood", "community", "street", "district")
+    ).to_series()
+    work.shared[rows] = common.cast(pl.Int64).fill_null(NONE).to_numpy()
 
 
 def _division_name(base: AddressBase, level: str) -> pl.Series:
@@ -326,7 +346,9 @@ def _division_name(base: AddressBase, level: str) -> pl.Series:
     if level not in cache:
         is_level = (base.core["level"] == level).fill_null(False)
         forms = pl.Series([None], dtype=pl.String).new_from_index(0, base.core.height)
-        cache[level] = forms.scatter(is_level.arg_true(), comparable(base.core["name"].filter(is_level), base.grammar)) if is_level.any() else forms
+        cache[level] = (
+            forms.scatter(is_level.arg_true(), comparable(base.core["name"].filter(is_level), base.grammar)) if is_level.any() else forms
+        )
     return cache[level]
 
 
@@ -349,7 +371,9 @@ def _weigh(work: Work, rows: np.ndarray) -> None:
         known = own.is_not_null()
         equal = (first == own).fill_null(False)
         unequal = (first.is_not_null() & known & ~equal).arg_true()
-        value = np.where(first.is_null().to_numpy() | ~known.to_numpy(), silent, np.where(equal.to_numpy(), agrees, conflict)).astype(np.int16)
+        value = np.where(first.is_null().to_numpy() | ~known.to_numpy(), silent, np.where(equal.to_numpy(), agrees, conflict)).astype(
+            np.int16
+        )
         if len(unequal):
             again = pl.DataFrame({"m": marked.gather(unequal), "n": MARK[level] + own.gather(unequal) + END})
             inside = again.select(pl.col("m").str.contains(pl.col("n"), literal=True)).to_series().fill_null(False).to_numpy()
@@ -358,7 +382,9 @@ def _weigh(work: Work, rows: np.ndarray) -> None:
             hint = comparable(work.queries[level].gather(rows), base.grammar)
             value[((hint == own).fill_null(False)).to_numpy() & (value == silent)] = agrees
         evidence |= value
-    loose = marked.str.contains(rf"[\p{{Han}}&&[^邻段号院楼栋在于与和及往到近过从至是的住]]{ALIAS}?[{MARK['road']}{MARK['estate']}]").to_numpy()
+    loose = marked.str.contains(
+        rf"[\p{{Han}}&&[^邻段号院楼栋在于与和及往到近过从至是的住]]{ALIAS}?[{MARK['road']}{MARK['estate']}]"
+    ).to_numpy()
     evidence[loose] |= LOOSE_BEFORE
     work.evidence[rows] = evidence
 
@@ -396,13 +422,13 @@ def stage_short_name(work: Work) -> None:
 
 def _take(work: Work, inner: Work, source: np.ndarray, target: np.ndarray) -> None:
     """Carry the answers of a second reading over to the texts they belong to."""
-    for name in ("node", "outcome", "method", "reason", "evidence", "level", "runner_up", "community", "neighbourhood"):
+    for name in ("node", "outcome", "method", "reason", "evidence", "level", "runner_up", "community", "neighbourhood", "shared", "bare"):
         getattr(work, name)[target] = getattr(inner, name)[source]
     work.slots = _with_rows(work.slots, target, inner.slots[source])
 
 
 def _short_names(base: AddressBase) -> pl.DataFrame:
-    """short, mark: an estate's name without its type word, or its first two characters with it, where only one estate of the base is so
+    """short, mark: an estate's name without its type word, or its first two characters with or without it, where only one estate of the base is so
     called and no other name is."""
     if "_short_names" not in base.__dict__:
         table = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["estate"])).select("name", "mark").unique()
@@ -410,7 +436,8 @@ def _short_names(base: AddressBase) -> pl.DataFrame:
         kind = pl.col("name").str.extract(f"({suffix})$", 1)
         without = pl.col("name").str.replace(f"({suffix})$", "")
         shorts = pl.concat([
-            table.select(without.alias("short"), "mark"), table.select((pl.col("name").str.slice(0, 2) + kind).alias("short"), "mark")
+            table.select(without.alias("short"), "mark"), table.select((pl.col("name").str.slice(0, 2) + kind).alias("short"), "mark"),
+            table.filter(pl.col("name").str.len_chars() >= 4).select(pl.col("name").str.slice(0, 2).alias("short"), "mark"),
         ]).filter(pl.col("short").str.len_chars() >= 2).drop_nulls().unique()  # fmt: skip
         known = base.names.select(short="surface")
         base.__dict__["_short_names"] = shorts.filter(pl.len().over("short") == 1).join(known, on="short", how="anti")
@@ -481,7 +508,9 @@ def stage_list(work: Work) -> None:
         return
     at = first["row"].to_numpy()
     nothing = np.full(len(at), NONE, dtype=np.int8)
-    _settle_found(work, rows[at], first["node"].to_numpy(), first["count"].to_numpy(), first["place"].to_numpy(), nothing, nothing, reason="list")
+    _settle_found(
+        work, rows[at], first["node"].to_numpy(), first["count"].to_numpy(), first["place"].to_numpy(), nothing, nothing, reason="list"
+    )
 
 
 def stage_other_district(work: Work) -> None:
@@ -508,6 +537,7 @@ def stage_missing_number(work: Work) -> None:
     work.settle(rows[hit], node[hit], "not_in_register", "exact", "number_missing")
     work.reason[rows[hit & ~whole]] = REASON["lane_missing"]
     _weigh(work, rows[hit])
+    work.community[rows[hit]] = _named_community(work, rows[hit])
     known = np.flatnonzero(hit & whole)
     if not len(known):
         return
@@ -515,15 +545,40 @@ def stage_missing_number(work: Work) -> None:
     asked = pl.DataFrame({"at": known, "street": node[known].astype(np.uint32), "number": number}).filter(pl.col("number").is_not_null())
     asked = asked.with_columns(side=(pl.col("number") % 2).cast(pl.UInt8)).sort("street", "side", "number")
     sides = base.numbers.select("street", "side", "number", "community", "neighbourhood").with_columns(pl.col("street").cast(pl.UInt32))
-    below = asked.join_asof(sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="backward", check_sortedness=False)
-    above = asked.join_asof(sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="forward", check_sortedness=False)
+    below = asked.join_asof(
+        sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="backward", check_sortedness=False
+    )
+    above = asked.join_asof(
+        sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="forward", check_sortedness=False
+    )
     joined = below.with_columns(c2=above["community"], n2=above["neighbourhood"])
     same = joined.filter((pl.col("community") == pl.col("c2")) & pl.col("community").is_not_null())
     at = rows[same["at"].to_numpy()]
     work.community[at] = same["community"].cast(pl.Int64).to_numpy()
-    lin = same.select(pl.when(pl.col("neighbourhood") == pl.col("n2")).then(pl.col("neighbourhood")).cast(pl.Int64).fill_null(NONE)).to_series()
-    work.neighbourhood[at] = lin.to_numpy()
-    work.reason[at] = REASON["number_missing_neighbours"]
+    named = _named_community(work, at)
+    work.community[at] = np.where(named == NONE, work.community[at], named)
+    lin = same.select(
+        pl.when(pl.col("neighbourhood") == pl.col("n2")).then(pl.col("neighbourhood")).cast(pl.Int64).fill_null(NONE)
+    ).to_series()
+    agree = (named == NONE) | (named == same["community"].cast(pl.Int64).to_numpy())
+    work.neighbourhood[at] = np.where(agree, lin.to_numpy(), NONE)
+    work.reason[at[agree]] = REASON["number_missing_neighbours"]
+
+
+def _named_community(work: Work, rows: np.ndarray) -> np.ndarray:
+    """The community that the text itself names, where that name is one community's alone (within the named district); NONE otherwise."""
+    base = work.base
+    marked = work.marked.gather(rows)
+    asked = pl.DataFrame({
+        "at": np.arange(len(rows)), "name": marked.str.extract(f"{MARK['community']}([^{END}]+){END}", 1),
+        "district": marked.str.extract(f"{MARK['district']}([^{END}]+){END}", 1),
+    }).filter(pl.col("name").is_not_null())  # fmt: skip
+    found = asked.join(_division_tree(base).filter(pl.col("level") == "community"), on="name", how="inner")
+    found = found.filter(pl.col("district").is_null() | (pl.col("district") == pl.col("own_district")).fill_null(True))
+    found = found.unique("at", keep="none")
+    result = np.full(len(rows), NONE, dtype=np.int64)
+    result[found["at"].to_numpy()] = found["node"].to_numpy()
+    return result
 
 
 def _deepest_street(work: Work, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -573,7 +628,9 @@ def _crossings(work: Work, rows: np.ndarray) -> None:
     rows = rows[two.fill_null(False).to_numpy()]
     if not len(rows):
         return
-    streets = pl.DataFrame({"row": rows, "street": work.marked.gather(rows).str.extract_all(base.grammar.street_expression)}).explode("street")
+    streets = pl.DataFrame({"row": rows, "street": work.marked.gather(rows).str.extract_all(base.grammar.street_expression)}).explode(
+        "street"
+    )
     found, count, _ = base.key_index.find(streets["street"])
     streets = streets.with_columns(node=pl.Series(found)).filter((pl.col("node") != NONE) & pl.Series(count == 1))
     streets = streets.unique(["row", "node"], keep="first", maintain_order=True)
@@ -589,26 +646,11 @@ def _crossings(work: Work, rows: np.ndarray) -> None:
     at = pairs["row"].to_numpy()
     work.node[at], work.runner_up[at] = pairs["answer"].to_numpy(), pairs["other"].to_numpy()
     work.level[at], work.reason[at], work.outcome[at] = LEVEL["crossing"], REASON["crossing"], OUTCOME["resolved"]
-    shared = (
-        pairs.select("row", street="first").join(_street_communities(base), on="street")
-        .join(pairs.select("row", street="second").join(_street_communities(base), on="street"), on=["row", "community"])
-        .group_by("row").agg(pl.col("community").first(), n=pl.len()).filter(pl.col("n") == 1)
-    )  # fmt: skip
-    work.community[shared["row"].to_numpy()] = shared["community"].to_numpy()
-
-
-def _street_communities(base: AddressBase) -> pl.DataFrame:
-    """street (node of a road, lane or alley), community: where its numbers lie."""
-    if "_street_communities" not in base.__dict__:
-        core = base.core
-        numbers = core.filter((pl.col("level") == "number") & (pl.col("status") == "current") & pl.col("community").is_not_null())
-        whole = core["parent"].gather(numbers["road"])
-        tables = [
-            pl.DataFrame({"street": street.cast(pl.Int64), "community": numbers["community"].cast(pl.Int64)})
-            for street in (numbers["parent"], numbers["lane"], core["parent"].gather(numbers["lane"]), numbers["road"], whole)
-        ]
-        base.__dict__["_street_communities"] = pl.concat(tables).drop_nulls().unique()
-    return base.__dict__["_street_communities"]
+    # Two streets that meet in several communities leave the crossing open; only streets that lie whole in one settle it.
+    one, other = base.core["community"].gather(pairs["first"]), base.core["community"].gather(pairs["second"])
+    same = (one == other).fill_null(False).to_numpy()
+    work.community[at] = np.where(same, one.cast(pl.Int64).fill_null(NONE).to_numpy(), NONE)
+    work.bare[at[~same]] = True
 
 
 def stage_corrected(work: Work) -> None:
@@ -661,11 +703,12 @@ def stage_corrected(work: Work) -> None:
     inner.slots = read_slots(inner.marked, grammar)
     for stage in (stage_exact, stage_list, stage_missing_number):
         stage(inner)
-    fit = np.where(inner.outcome == OUTCOME["resolved"], 3, np.where(inner.reason == REASON["lane_missing"], 1, 2))
+    fit = np.where(inner.outcome == OUTCOME["resolved"], 6, np.where(inner.reason == REASON["lane_missing"], 2, 4))
+    fit = fit + ((inner.evidence & COMMUNITY_AGREES) > 0)
     sure = chosen["kind"].is_in(["unreadable", "homophone"]).to_numpy()
     tried = chosen.select("row").with_columns(
         at=pl.int_range(pl.len()), node=pl.Series(inner.node), fit=pl.Series(fit)
-    ).filter((pl.col("node") != NONE) & (pl.Series(sure) | (pl.col("fit") == 3)))  # fmt: skip
+    ).filter((pl.col("node") != NONE) & (pl.Series(sure) | (pl.col("fit") >= 6)))  # fmt: skip
     won = tried.filter(pl.col("fit") == pl.col("fit").max().over("row")).filter(pl.col("node").n_unique().over("row") == 1)
     won = won.unique("row", keep="first", maintain_order=True)
     source, target = won["at"].to_numpy(), won["row"].to_numpy()
@@ -689,7 +732,9 @@ def _correctable(base: AddressBase) -> pl.DataFrame:
         parent = _division_name(base, "district").gather(core["district"]).fill_null("")
         mark = core["identity"].str.extract(f"([{MARK['road']}{MARK['estate']}][^{END}]+{END})", 1)
         table = pl.DataFrame({"parent": parent, "mark": mark}).drop_nulls().unique()
-        base.__dict__["_correctable"] = table.with_columns(name=pl.col("mark").str.slice(1).str.strip_suffix(END)).sort("parent", "name", "mark")
+        base.__dict__["_correctable"] = table.with_columns(name=pl.col("mark").str.slice(1).str.strip_suffix(END)).sort(
+            "parent", "name", "mark"
+        )
     return base.__dict__["_correctable"]
 
 
@@ -732,13 +777,47 @@ def stage_elsewhere(work: Work) -> None:
     found = find_divisions(work.queries["text"].gather(rows)).filter(pl.col("full") & (pl.col("level").is_between(1, 2)))
     text = work.queries["text"].gather(rows)
     names = pl.DataFrame({"row": found["row"], "name": text.gather(found["row"])}).with_columns(start=found["start"], end=found["end"])
-    names = names.with_columns(name=comparable(names.select(pl.col("name").str.slice("start", pl.col("end") - pl.col("start"))).to_series(), base.grammar))
+    names = names.with_columns(
+        name=comparable(names.select(pl.col("name").str.slice("start", pl.col("end") - pl.col("start"))).to_series(), base.grammar)
+    )
     covered = comparable(base.core.filter(pl.col("level").is_in(["city", "district"]))["name"].unique(), base.grammar)
     away = rows[names.filter(~pl.col("name").is_in(covered.implode()))["row"].unique().sort().to_numpy()]
     if len(away) and len(covered):
         work.settle(away, np.full(len(away), NONE), "not_in_register", None, "elsewhere")
         for array in (work.community, work.neighbourhood, work.runner_up, work.level):
             array[away] = NONE
+
+
+_NEAR_METRES = 50.0
+
+
+def stage_nearest_number(work: Work) -> None:
+    """A road or lane without a number, and coordinates beside the text: the nearest registered number on it, if within 50 m."""
+    base = work.base
+    if not {"lng", "lat"} <= set(work.queries.columns):
+        return
+    named = (work.outcome == OUTCOME["partial"]) & (work.reason == REASON["names_no_more"]) & (work.level == NONE)
+    rows = np.flatnonzero(named & np.isin(_level_codes(base)[work.node], [LEVEL["road"], LEVEL["lane"], LEVEL["alley"]]))
+    if not len(rows):
+        return
+    asked = pl.DataFrame(
+        {
+            "row": rows,
+            "street": work.node[rows].astype(np.uint32),
+            "x": work.queries["lng"].gather(rows),
+            "y": work.queries["lat"].gather(rows),
+        }
+    )
+    places = base.numbers.select(
+        "street", "node", lng=base.core["lng"].gather(base.numbers["node"]), lat=base.core["lat"].gather(base.numbers["node"])
+    )
+    # Plane distance at the place's own latitude: exact to well under a metre at this range (111,320 m per degree).
+    metres = (((pl.col("lng") - pl.col("x")) * pl.col("y").radians().cos()) ** 2 + (pl.col("lat") - pl.col("y")) ** 2).sqrt() * 111_320
+    near = (
+        asked.drop_nulls().join(places, on="street", how="inner").with_columns(metres=metres)
+        .filter(pl.col("metres") <= _NEAR_METRES).sort("row", "metres", "node").unique("row", keep="first", maintain_order=True)
+    )  # fmt: skip
+    work.settle(near["row"].to_numpy(), near["node"].cast(pl.Int64).to_numpy(), "resolved", "hint", "nearest_number")
 
 
 def stage_landmark(work: Work) -> None:
@@ -778,12 +857,19 @@ def stage_division(work: Work) -> None:
         wanted = np.flatnonzero((node == NONE) & names[level].is_not_null().to_numpy())
         if not len(wanted):
             continue
-        asked = pl.DataFrame({"at": wanted, "name": names[level].gather(wanted), "d": names["district"].gather(wanted), "s": names["street"].gather(wanted)})
+        asked = pl.DataFrame(
+            {"at": wanted, "name": names[level].gather(wanted), "d": names["district"].gather(wanted), "s": names["street"].gather(wanted)}
+        )
         found = asked.join(tree.filter(pl.col("level") == level), on="name", how="inner", suffix="_own")
         found = found.with_columns(
-            fit=(pl.col("d") == pl.col("own_district")).fill_null(False).cast(pl.Int8) * 2 + (pl.col("s") == pl.col("own_street")).fill_null(False).cast(pl.Int8)
+            fit=(pl.col("d") == pl.col("own_district")).fill_null(False).cast(pl.Int8) * 2
+            + (pl.col("s") == pl.col("own_street")).fill_null(False).cast(pl.Int8)
         )
-        best = found.filter(pl.col("fit") == pl.col("fit").max().over("at")).group_by("at", maintain_order=True).agg(pl.col("node").first(), n=pl.len())
+        best = (
+            found.filter(pl.col("fit") == pl.col("fit").max().over("at"))
+            .group_by("at", maintain_order=True)
+            .agg(pl.col("node").first(), n=pl.len())
+        )
         single = best.filter(pl.col("n") == 1)
         node[single["at"].to_numpy()] = single["node"].to_numpy()
         clash[best.filter(pl.col("n") > 1)["at"].to_numpy()] = True
@@ -824,19 +910,20 @@ def stage_rest(work: Work) -> None:
 # The cascade, in order.
 STAGES: tuple[Callable[[Work], None], ...] = (
     stage_read, stage_full_text, stage_exact, stage_short_name, stage_list, stage_contradiction, stage_other_district, stage_missing_number,
-    stage_corrected, stage_street, stage_landmark, stage_division, stage_rest, stage_near, stage_elsewhere, stage_similar_text,
+    stage_corrected, stage_street, stage_nearest_number, stage_landmark, stage_division, stage_rest, stage_near, stage_elsewhere, stage_similar_text,
 )  # fmt: skip
 
 
 def _report(work: Work) -> pl.DataFrame:
     """The columns of RESOLUTION_SCHEMA."""
     core = work.base.core
-    if hasattr(work, "common"):
-        rows, common = work.common
-        open_rows = work.node[rows] == NONE
-        work.node[rows[open_rows]] = common[open_rows]
+    work.node = np.where((work.node == NONE) & (work.outcome == OUTCOME["ambiguous"]), work.shared, work.node)
     node = _index(work.node)
     refs = {ref: core[ref].gather(node) for ref in ("district", "street", "community", "neighbourhood")}
+    if work.bare.any():
+        rows = np.flatnonzero(work.bare)
+        for ref in ("community", "neighbourhood"):
+            refs[ref] = refs[ref].scatter(rows, None)
     for ref, override in (("community", work.community), ("neighbourhood", work.neighbourhood)):
         rows = np.flatnonzero((override != NONE) & refs[ref].is_null().to_numpy())
         if len(rows):
@@ -896,7 +983,13 @@ def _scores(work: Work, node_level: np.ndarray) -> tuple[pl.Series, pl.Series]:
         if level == len(LEVELS):
             values.append(0.0)
             continue
-        key = (METHODS[method] if method >= 0 else "", REASON_CODES[reason], LEVELS[level], EVIDENCE_NAMES[evidence & 3], bool(evidence & LOOSE_BEFORE))
+        key = (
+            METHODS[method] if method >= 0 else "",
+            REASON_CODES[reason],
+            LEVELS[level],
+            EVIDENCE_NAMES[evidence & 3],
+            bool(evidence & LOOSE_BEFORE),
+        )
         score: float = next((table[k] for k in _broader(key) if k in table), 0.5)
         # Too few were met to measure: a name that only ends like a registered one is never counted among the sure links.
         values.append(min(score, 0.9) if key[-1] else score)

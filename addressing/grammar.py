@@ -168,9 +168,7 @@ def _load(path: Path) -> Grammar:
             title=said["title"],
             title_zh=said["title_zh"],
             script=said["script"],
-            divisions=tuple(
-                Division(**{**entry, "suffixes": tuple(entry.get("suffixes", ()))}) for entry in said["divisions"]
-            ),
+            divisions=tuple(Division(**{**entry, "suffixes": tuple(entry.get("suffixes", ()))}) for entry in said["divisions"]),
             rewrite_gate=said.get("rewrite_gate", ""),
             rewrites=tuple((find, put) for find, put in said["rewrites"]),
             outer=tuple(Slot(**entry) for entry in said["outer"]),
@@ -181,7 +179,19 @@ def _load(path: Path) -> Grammar:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise GrammarError(f"{path}: {error}") from error
-    known_keys = {"name", "title", "title_zh", "script", "divisions", "rewrites", "rewrite_gate", "outer", "inner", "floor_from_room", *_LISTS}
+    known_keys = {
+        "name",
+        "title",
+        "title_zh",
+        "script",
+        "divisions",
+        "rewrites",
+        "rewrite_gate",
+        "outer",
+        "inner",
+        "floor_from_room",
+        *_LISTS,
+    }
     if extra := sorted(set(said) - known_keys):
         raise GrammarError(f"{path}: unknown entries {', '.join(extra)}")
     for find, _ in grammar.rewrites:

@@ -60,7 +60,9 @@ def _touched_names(base_old: AddressBase, base_new: AddressBase) -> pl.Series:
             kept = core.filter(pl.col("level") == level)["name"]
             names.append((MARK[level] + comparable(kept, base.grammar) + END).unique())
     keys = [base.keys.select("key", "form", k=base.core["address_key"].gather(base.keys["node"])) for base in (base_old, base_new)]
-    moved = pl.concat([keys[0].join(keys[1], on=["key", "form", "k"], how="anti"), keys[1].join(keys[0], on=["key", "form", "k"], how="anti")])
+    moved = pl.concat(
+        [keys[0].join(keys[1], on=["key", "form", "k"], how="anti"), keys[1].join(keys[0], on=["key", "form", "k"], how="anti")]
+    )
     names.append(moved["key"].str.extract_all(f"[{MARK['road']}{MARK['estate']}][^{END}]+{END}").explode().drop_nulls().unique())
     return pl.concat([name.cast(pl.String).rename("name") for name in names]).str.replace(ALIAS, "").unique()
 

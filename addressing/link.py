@@ -46,7 +46,21 @@ HEADERS = {
     "street_code": ("街道代码",),
     "district_code": ("town_code", "区划代码"),
 }
-ADDRESS_HEADERS = ("address", "addr", "地址", "住址", "案件地址", "事发地址", "发生地址", "地点", "query", "text", "full_address", "full_addr", "详细地址")
+ADDRESS_HEADERS = (
+    "address",
+    "addr",
+    "地址",
+    "住址",
+    "案件地址",
+    "事发地址",
+    "发生地址",
+    "地点",
+    "query",
+    "text",
+    "full_address",
+    "full_addr",
+    "详细地址",
+)
 
 
 class LinkError(ValueError):
@@ -82,12 +96,19 @@ def read_table(path: Path) -> pl.DataFrame:
             except UnicodeDecodeError:
                 continue
         else:
-            raise LinkError(f"{path}: neither UTF-8, GB18030 nor Big5; save it as UTF-8")
+            # A few spoilt bytes are no other encoding: take the one that leaves the fewest.
+            text = min(
+                (content.decode(name, errors="replace") for name in ("utf-8-sig", "gb18030", "big5")), key=lambda t: t.count("\ufffd")
+            )
+            if text.count("\ufffd") * 1000 > len(text):
+                raise LinkError(f"{path}: neither UTF-8, GB18030 nor Big5; save it as UTF-8")
         first = text.split("\n", 1)[0]
         separator = max((",", "\t", ";", "|"), key=first.count)
         return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise LinkError(f"{path}: cannot be read as {'Parquet' if path.suffix.lower() in ('.parquet', '.pq') else 'CSV'}: {error}") from error
+        raise LinkError(
+            f"{path}: cannot be read as {'Parquet' if path.suffix.lower() in ('.parquet', '.pq') else 'CSV'}: {error}"
+        ) from error
 
 
 def register_columns(table: pl.DataFrame, column: str | None, path: Path) -> pl.DataFrame:

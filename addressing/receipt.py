@@ -48,7 +48,9 @@ class Explanation:
         lines = [
             f"文本　　{self.text}",
             f"读作　　{read}",
-            f"结果　　{_OUTCOME_ZH[a['outcome']]}" + (f"，{LEVEL_NAMES[a['level'] or ''][1]}级" if a["level"] else "") + (f"，{_METHOD_ZH[a['method']]}" if a["method"] else ""),
+            f"结果　　{_OUTCOME_ZH[a['outcome']]}"
+            + (f"，{LEVEL_NAMES[a['level'] or ''][1]}级" if a["level"] else "")
+            + (f"，{_METHOD_ZH[a['method']]}" if a["method"] else ""),
             f"匹配　　{a['matched_text'] or '无'}" + (f"（{a['address_key']}）" if a["address_key"] else ""),
             f"归属　　{' '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or '不确定'}",
             f"理由　　{a['reason_zh']}",
@@ -63,7 +65,9 @@ class Explanation:
         lines = [
             f"Text       {self.text}",
             f"Read as    {read}",
-            f"Outcome    {a['outcome']}" + (f", level {a['level']}" if a["level"] else "") + (f", method {a['method']}" if a["method"] else ""),
+            f"Outcome    {a['outcome']}"
+            + (f", level {a['level']}" if a["level"] else "")
+            + (f", method {a['method']}" if a["method"] else ""),
             f"Matched    {a['matched_text'] or 'nothing'}" + (f" ({a['address_key']})" if a["address_key"] else ""),
             f"Lies in    {', '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or 'not certain'}",
             f"Because    {a['reason']}",

@@ -5,6 +5,7 @@ A structured register gives its parts in columns; one that has the full text alo
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,9 +98,7 @@ def _marked_rows(rows: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
         bare = value.str.contains(r"^[0-9A-Z-]+$")
         text = pl.when(bare).then(pl.format(slot.format, value)).otherwise(value)
         if slot.named:
-            text = pl.when(value.str.contains(f"^{slot.pattern}$") | bare).then(text).otherwise(
-                MARK["lane"] + value + END
-            )
+            text = pl.when(value.str.contains(f"^{slot.pattern}$") | bare).then(text).otherwise(MARK["lane"] + value + END)
         parts.append(text)
     parts.append(_wrapped("c_estate", "estate"))
     for slot in grammar.inner:
@@ -120,9 +119,11 @@ def _fill_upper(rows: pl.DataFrame) -> pl.DataFrame:
         said = rows.filter(pl.col(below).is_not_null()).select(below, *above).unique()
         one = said.group_by(below).agg(pl.col(c).drop_nulls().unique().alias(c) for c in above)
         one = one.with_columns(pl.when(pl.col(c).list.len() == 1).then(pl.col(c).list.first()).alias(f"_{c}") for c in above)
-        rows = rows.join(one.select(below, *(f"_{c}" for c in above)), on=below, how="left", maintain_order="left").with_columns(
-            pl.coalesce(c, f"_{c}").alias(c) for c in above
-        ).drop(f"_{c}" for c in above)
+        rows = (
+            rows.join(one.select(below, *(f"_{c}" for c in above)), on=below, how="left", maintain_order="left")
+            .with_columns(pl.coalesce(c, f"_{c}").alias(c) for c in above)
+            .drop(f"_{c}" for c in above)
+        )
     return rows
 
 
@@ -157,6 +158,7 @@ def _whole_road(road: pl.Expr) -> pl.Expr:
 
 def _identities(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
     """One identity column (`i_<level>`) per level, null where the row does not reach it; and `k_*`, the thoroughfare keys."""
+
     def text(name: str) -> pl.Expr:
         return pl.col(name).fill_null("")
 
@@ -183,12 +185,17 @@ def _identities(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
         if frame["c_street"].n_unique() < 2 or frame[named].null_count() == frame.height:
             frame = frame.with_columns(pl.lit("").alias(f"_street_{named}"))
             continue
-        several = frame.filter(pl.col(named).is_not_null()).group_by("i_district", named).agg(
-            _many=(pl.col("c_street").n_unique() > 1) & (pl.col("c_street").null_count() == 0)
-        ).filter("_many")
-        frame = frame.join(several, on=["i_district", named], how="left", maintain_order="left", nulls_equal=True).with_columns(
-            pl.when(pl.col("_many")).then("/" + text("c_street")).otherwise(pl.lit("")).alias(f"_street_{named}")
-        ).drop("_many")
+        several = (
+            frame.filter(pl.col(named).is_not_null())
+            .group_by("i_district", named)
+            .agg(_many=(pl.col("c_street").n_unique() > 1) & (pl.col("c_street").null_count() == 0))
+            .filter("_many")
+        )
+        frame = (
+            frame.join(several, on=["i_district", named], how="left", maintain_order="left", nulls_equal=True)
+            .with_columns(pl.when(pl.col("_many")).then("/" + text("c_street")).otherwise(pl.lit("")).alias(f"_street_{named}"))
+            .drop("_many")
+        )
     frame = frame.with_columns(
         i_number=pl.when(pl.col("number").is_not_null()).then("H:" + district + pl.col("_street__head") + "|" + pl.col("_head")),
         i_estate=pl.when(pl.col("estate").is_not_null()).then("E:" + district + pl.col("_street_estate") + "|" + pl.col("estate")),
@@ -209,7 +216,9 @@ def _identities(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
     # A rest that no slot takes (49號臨八樓) stays a place of its own below the deepest part that was read.
     deepest = pl.coalesce(*(f"i_{slot.level}" for slot in reversed(grammar.inner)), head, pl.lit(""))
     frame = frame.with_columns(
-        i_room=pl.when(pl.col("residue").is_not_null() & (pl.col("residue") != "")).then("X:" + deepest + "‖" + pl.col("residue")).otherwise("i_room")
+        i_room=pl.when(pl.col("residue").is_not_null() & (pl.col("residue") != ""))
+        .then("X:" + deepest + "‖" + pl.col("residue"))
+        .otherwise("i_room")
     )
     return frame.drop("_street__head", "_street_estate")
 
@@ -256,14 +265,33 @@ def _nodes_of(frame: pl.DataFrame, grammar: Grammar) -> Snapshot:
         _lat=pl.col("lat").cast(pl.Float64, strict=False),
     ).with_columns(d_neighbourhood=pl.col("d_neighbourhood").str.strip_chars_start("0"))
     if "residue" in frame.columns:
-        frame = frame.with_columns(d_room=pl.when(pl.col("i_room").str.starts_with("X:")).then(pl.col("residue").str.replace_all(f"[{END}-\ue00f]", "")).otherwise("d_room"))
+        frame = frame.with_columns(
+            d_room=pl.when(pl.col("i_room").str.starts_with("X:"))
+            .then(pl.col("residue").str.replace_all(f"[{END}-\ue00f]", ""))
+            .otherwise("d_room")
+        )
+    names = _names_of(frame, grammar)
+    former = frame.filter(pl.col("former_name").is_not_null()).select(identity="i_leaf", former="former_name")
+    unread = int(frame["i_room"].str.starts_with("X:").sum() or 0)
+    # From here on only what nodes and keys are made of is carried along: a city's dump is wide.
+    kept = [name for name in frame.columns if name.startswith(("i_", "d_")) or name in (
+        "full_address", "address_code", *CODE_OF.values(), "_lng", "_lat", "_head", "road", "lane", "alley", "estate", "raw_road",
+        *(slot.level for slot in grammar.inner))]  # fmt: skip
+    frame = frame.select(kept)
     numbered = frame.with_columns(_codes(frame, levels))
-    tables = [_level_table(numbered, level, order, grammar) for level in levels]
-    sectioned = numbered.filter(pl.col("i_whole_road") != pl.col("i_road"))
+    numbered = numbered.with_columns(
+        n_leaf=pl.coalesce(*(f"n_{level}" for level in reversed(order)), *(f"n_{level}" for level in reversed(ADMIN)))
+    )
+    del frame
+    with ThreadPoolExecutor(min(2, pl.thread_pool_size())) as pool:
+        tables = list(pool.map(lambda level: _level_table(numbered, level, order, grammar), levels))
+    sectioned = numbered.select("n_whole_road", "n_road").filter(pl.col("n_whole_road") != pl.col("n_road")).unique()
     if sectioned.height:
         # 羅斯福路 as a whole, of which 羅斯福路三段 is a part: texts often leave the section out.
-        whole = numbered.filter(pl.col("i_whole_road").is_in(sectioned["i_whole_road"].unique().implode())).with_columns(
-            i_road=pl.col("i_whole_road"), n_road=pl.col("n_whole_road"), d_road=pl.col("raw_road")
+        whole = numbered.filter(pl.col("n_whole_road").is_in(sectioned["n_whole_road"].implode())).with_columns(
+            i_road=pl.col("i_whole_road"),
+            n_road=pl.col("n_whole_road"),
+            d_road=pl.col("raw_road"),
         )
         table = _level_table(whole, "road", order, grammar)
         tables.append(table.join(tables[levels.index("road")], on="identity", how="anti"))
@@ -284,11 +312,8 @@ def _nodes_of(frame: pl.DataFrame, grammar: Grammar) -> Snapshot:
         _display(grammar, pl.col("name"))).otherwise("name"))  # fmt: skip
     nodes = _compose_paths(nodes, grammar)
     keys = _keys_of(numbered, grammar, pl.DataFrame({"code": nodes["code"], "row": nodes["row"]}))
-    names = _names_of(frame, grammar)
-    former = frame.filter(pl.col("former_name").is_not_null()).select(identity="i_leaf", former="former_name")
     former = former.join(lookup, on="identity", how="inner").select(node="row", former=pl.col("former").str.split(";")).explode("former")
     former = former.with_columns(pl.col("former").str.strip_chars()).filter(pl.col("former") != "").unique().sort("node", "former")
-    unread = int(frame["i_room"].str.starts_with("X:").sum() or 0)
     columns = ["identity", "level", "chain", "name", "path", *refs, "register_code", "lng", "lat", "own_text"]
     return Snapshot(nodes.select(columns), keys, names, former, unread)
 
@@ -308,19 +333,21 @@ def _codes(frame: pl.DataFrame, levels: list[str]) -> list[pl.Series]:
 def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Grammar) -> pl.DataFrame:
     """The nodes of one level: what is uniform over their rows, and the row that is the node itself, if there is one."""
     is_admin = level in ADMIN
-    rows = frame.filter(pl.col(f"i_{level}").is_not_null())
+    wanted = [name for name in frame.columns if name.startswith(("n_", "d_")) or name in (
+        "full_address", "address_code", *CODE_OF.values(), "_lng", "_lat", f"i_{level}")]  # fmt: skip
+    rows = frame.lazy().select(wanted).filter(pl.col(f"i_{level}").is_not_null()).collect()
     if not rows.height:
         return pl.DataFrame()
     above = list(ADMIN[: ADMIN.index(level)]) if is_admin else [*ADMIN, *order[: order.index(level)]]
     if level == "estate":
         above = [name for name in above if name not in ("building", "unit", "floor", "room")]
-    above = [name for name in above if rows[f"i_{name}"].null_count() < rows.height]
+    above = [name for name in above if rows[f"n_{name}"].null_count() < rows.height]
 
     def uniform(name: str) -> pl.Expr:
         same = pl.col(f"n_{name}").min() == pl.col(f"n_{name}").max()
         return pl.when(same & (pl.col(f"n_{name}").null_count() == 0)).then(pl.col(f"n_{name}").first()).alias(f"u_{name}")
 
-    is_leaf = pl.col("i_leaf") == pl.col(f"i_{level}")
+    is_leaf = pl.col("n_leaf") == pl.col(f"n_{level}")
     own = CODE_OF.get(level)
     if not is_admin and level not in ("road", "lane", "alley"):
         # A door with a row of its own says itself where it lies, whatever its floors say.
@@ -329,10 +356,7 @@ def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Gra
         pl.col(f"i_{level}").first().alias("identity"),
         pl.col(f"d_{level}").first().alias("name"),
         *(uniform(name) for name in above),
-        *(
-            pl.col(f"d_{name}").filter(pl.col(f"d_{name}").is_not_null()).first().alias(f"d_{name}")
-            for name in above if name not in ADMIN
-        ),
+        *(pl.col(f"d_{name}").filter(pl.col(f"d_{name}").is_not_null()).first().alias(f"d_{name}") for name in above if name not in ADMIN),
         pl.col("full_address").filter(is_leaf).min().alias("own_path"),
         (pl.col(own).first() if own else pl.col("address_code").filter(is_leaf).min()).alias("register_code"),
         pl.col("_lng").filter(is_leaf).first().fill_null(pl.col("_lng").first()).alias("lng"),
@@ -357,29 +381,56 @@ def _level_table(frame: pl.DataFrame, level: str, order: list[str], grammar: Gra
         parents = [f"u_{name}" for name in ("number", "community", "street", "district") if f"u_{name}" in have]
     else:
         inner = [name for name in reversed(above) if name not in ADMIN]
-        chain = [name for name in inner if name in ("building", "unit", "floor")] + ["estate", "number", "alley", "lane", "road", "community"]
+        chain = [name for name in inner if name in ("building", "unit", "floor")] + [
+            "estate",
+            "number",
+            "alley",
+            "lane",
+            "road",
+            "community",
+        ]
         parents = [f"u_{name}" for name in chain if f"u_{name}" in have]
     lane = pl.coalesce(*(f"u_{name}" for name in ("alley", "lane") if f"u_{name}" in have), pl.lit(None, dtype=pl.UInt32))
     chain_name = "administrative" if is_admin else "thoroughfare" if level in ("road", "lane", "alley") else "both"
-    self_ref = {name: pl.col("code").alias(f"ref_{name}") for name in ("district", "street", "community", "neighbourhood", "road", "number", "building") if name == level}
+    self_ref = {
+        name: pl.col("code").alias(f"ref_{name}")
+        for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")
+        if name == level
+    }
     lane_ref = pl.col("code").alias("ref_lane") if level in ("lane", "alley") else lane.alias("ref_lane")
     refs = [self_ref.get(name, ref(name)) for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")]
     shown = [pl.col("name").alias(f"d_{level}")] if not is_admin else []
     table = table.rename({f"n_{level}": "code"})
-    return table.with_columns(
-        pl.lit(level).alias("level"),
-        pl.lit(chain_name).alias("chain"),
-        (pl.coalesce(*parents) if parents else pl.lit(None, dtype=pl.UInt32)).alias("ref_parent"),
-        (pl.col("u_city") if "u_city" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_city"),
-        (pl.col("u_province") if "u_province" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_province"),
-        lane_ref,
-        *refs,
-        *shown,
-    ).select(
-        "code", "identity", "level", "chain", "name", "own_path", "register_code", "lng", "lat", "ref_parent", "ref_lane", "ref_city", "ref_province",
-        *(f"ref_{name}" for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")),
-        *(name for name in (f"d_{n}" for n in (*order,)) if name in table.columns or name == f"d_{level}"),
-    ).sort("identity")
+    return (
+        table.with_columns(
+            pl.lit(level).alias("level"),
+            pl.lit(chain_name).alias("chain"),
+            (pl.coalesce(*parents) if parents else pl.lit(None, dtype=pl.UInt32)).alias("ref_parent"),
+            (pl.col("u_city") if "u_city" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_city"),
+            (pl.col("u_province") if "u_province" in have else pl.lit(None, dtype=pl.UInt32)).alias("ref_province"),
+            lane_ref,
+            *refs,
+            *shown,
+        )
+        .select(
+            "code",
+            "identity",
+            "level",
+            "chain",
+            "name",
+            "own_path",
+            "register_code",
+            "lng",
+            "lat",
+            "ref_parent",
+            "ref_lane",
+            "ref_city",
+            "ref_province",
+            *(f"ref_{name}" for name in ("district", "street", "community", "neighbourhood", "road", "number", "building")),
+            *(name for name in (f"d_{n}" for n in (*order,)) if name in table.columns or name == f"d_{level}"),
+        )
+        .sort("identity")
+    )
 
 
 def _majority_neighbourhood(table: pl.DataFrame, rows: pl.DataFrame, level: str) -> pl.DataFrame:
@@ -394,9 +445,11 @@ def _majority_neighbourhood(table: pl.DataFrame, rows: pl.DataFrame, level: str)
         .filter((pl.col("len") * 2 > pl.col("total")) & pl.col("n_neighbourhood").is_not_null())
         .select(f"n_{level}", _most="n_neighbourhood")
     )  # fmt: skip
-    return table.join(counted, on=f"n_{level}", how="left", maintain_order="left").with_columns(
-        u_neighbourhood=pl.coalesce("u_neighbourhood", "_most")
-    ).drop("_most")
+    return (
+        table.join(counted, on=f"n_{level}", how="left", maintain_order="left")
+        .with_columns(u_neighbourhood=pl.coalesce("u_neighbourhood", "_most"))
+        .drop("_most")
+    )
 
 
 def _compose_paths(nodes: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
@@ -489,4 +542,9 @@ def _names_of(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
             names = frame[f"c_{slot.column}"].unique().drop_nulls()
             names = names.filter(~names.str.contains(f"^{slot.pattern}$") & ~names.str.contains("^[0-9A-Z-]+$"))
             tables.append(pl.DataFrame({"surface": names, "canonical": names}).with_columns(kind=pl.lit("lane"), is_alias=pl.lit(False)))
-    return pl.concat(tables, how="diagonal_relaxed").select("surface", "kind", "canonical", "is_alias").unique().sort("kind", "surface", "canonical")
+    return (
+        pl.concat(tables, how="diagonal_relaxed")
+        .select("surface", "kind", "canonical", "is_alias")
+        .unique()
+        .sort("kind", "surface", "canonical")
+    )

@@ -63,9 +63,7 @@ PASSPORT_SCHEMA = pa.schema(
     ]
 )
 
-PUBLISHED_SCHEMA = pa.schema(
-    [("address_key", pa.string()), ("path", pa.string()), ("level", pa.string()), ("first_version", pa.date32())]
-)
+PUBLISHED_SCHEMA = pa.schema([("address_key", pa.string()), ("path", pa.string()), ("level", pa.string()), ("first_version", pa.date32())])
 
 RESOLUTION_SCHEMA = pa.schema(
     [

@@ -42,7 +42,9 @@ def _fill(frame: pl.DataFrame, marked: pl.Series, expression: str, names: list[s
     found = _groups(marked.gather(open_rows), expression, names)
     found = found.with_columns(shape=pl.when(pl.col(names[0]).is_not_null()).then(pl.lit(shape)))
     return frame.with_columns(
-        frame[name].scatter(open_rows, found[name]) if frame[name].dtype == pl.String else pl.Series(name, [None] * frame.height, dtype=pl.String).scatter(open_rows, found[name])
+        frame[name].scatter(open_rows, found[name])
+        if frame[name].dtype == pl.String
+        else pl.Series(name, [None] * frame.height, dtype=pl.String).scatter(open_rows, found[name])
         for name in found.columns
     )
 

@@ -49,7 +49,12 @@ def _fold_table() -> tuple[pl.Series, pl.Series]:
 def fold(text: pl.Series) -> pl.Series:
     """One script and width, upper case, no spaces, brackets and stops as commas."""
     characters, replacements = _fold_table()
-    return text.to_frame("t").select(pl.col("t").str.replace_many(pl.lit(characters).implode(), pl.lit(replacements).implode())).to_series().alias(text.name)
+    return (
+        text.to_frame("t")
+        .select(pl.col("t").str.replace_many(pl.lit(characters).implode(), pl.lit(replacements).implode()))
+        .to_series()
+        .alias(text.name)
+    )
 
 
 def numeral_value(numeral: str) -> str:
@@ -83,9 +88,7 @@ def read_numerals(text: pl.Series, grammar: Grammar) -> pl.Series:
         head = core[: next((i for i, c in enumerate(core) if c not in numerals), len(core))]
         pairs[run] = run.replace(head, numeral_value(head), 1)
     ordered = sorted(pairs, key=lambda run: (-len(run), run))
-    replaced = part.to_frame("t").select(
-        pl.col("t").str.replace_many(ordered, [pairs[run] for run in ordered], leftmost=True)
-    ).to_series()
+    replaced = part.to_frame("t").select(pl.col("t").str.replace_many(ordered, [pairs[run] for run in ordered], leftmost=True)).to_series()
     if has.all():
         return replaced.alias(text.name)
     result = text.clone()

@@ -46,7 +46,9 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         found = pl.select(pl.when(~broken).then(found)).to_series()
         rest = _after(rest, found)
         parts[division.level] = found
-    road = rest.str.extract(rf"^([^\d,，()（）号號]{{1,10}}?(?:{_both(grammar.road_suffixes)}))(?:[^\p{{Han}}]|[一二三四五六七八九十]|$|\p{{Han}})", 1)
+    road = rest.str.extract(
+        rf"^([^\d,，()（）号號]{{1,10}}?(?:{_both(grammar.road_suffixes)}))(?:[^\p{{Han}}]|[一二三四五六七八九十]|$|\p{{Han}})", 1
+    )
     rest = _after(rest, road)
     section = rest.str.extract(r"^([一二三四五六七八九十\d]+段)", 1)
     section = pl.select(pl.when(road.is_not_null()).then(section)).to_series()
@@ -60,9 +62,7 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         parts["number"], parts["estate"], parts["building"] = number, estate, _null_if_empty(rest)
     else:
         parts["number"] = _null_if_empty(rest)
-    filled = frame.with_columns(
-        pl.coalesce(name, parts[name].rename(f"_{name}")).alias(name) for name in parts
-    )
+    filled = frame.with_columns(pl.coalesce(name, parts[name].rename(f"_{name}")).alias(name) for name in parts)
     return filled.select(REGISTER_COLUMNS)
 
 
@@ -143,7 +143,8 @@ def rank(index: TextIndex, texts: pl.Series, grammar: Grammar) -> pl.DataFrame:
     """row, node, s, rank (1, 2): the two likeliest register texts of each text. s is 1 for equal texts."""
     form = normal_form(texts, grammar)
     answers = [
-        _rank_batch(index, form.slice(start, _BATCH)).with_columns(row=pl.col("row") + pl.lit(start, dtype=pl.UInt32)) for start in range(0, len(form), _BATCH)
+        _rank_batch(index, form.slice(start, _BATCH)).with_columns(row=pl.col("row") + pl.lit(start, dtype=pl.UInt32))
+        for start in range(0, len(form), _BATCH)
     ]
     return pl.concat(answers) if answers else pl.DataFrame(schema={"row": pl.UInt32, "node": pl.UInt32, "s": pl.Float64, "rank": pl.UInt32})
 

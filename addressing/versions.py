@@ -48,12 +48,16 @@ def build_base(
         known = pl.concat([base.published_rows, table]).unique("address_key", keep="first", maintain_order=True).sort("address_key")
         base = _with(base, published_rows=known)
     tree = division_rows(divisions)
-    dumps = sorted(registers, key=lambda dump: dump[0]) or ([(NO_VERSION, pa.table({"full_address": pa.array([], pa.string())}))] if previous is None else [])
+    dumps = sorted(registers, key=lambda dump: dump[0]) or (
+        [(NO_VERSION, pa.table({"full_address": pa.array([], pa.string())}))] if previous is None else []
+    )
     for version, table in dumps:
         if base.version is not None and version < base.version:
             raise ValueError(f"register of {version} is older than the base's version {base.version}; fold all dumps anew, oldest first")
         frame = register_frame(table)
-        has_columns = frame.select(pl.any_horizontal(pl.col("road", "estate", "number", "building", "community").is_not_null()).any()).item()
+        has_columns = frame.select(
+            pl.any_horizontal(pl.col("road", "estate", "number", "building", "community").is_not_null()).any()
+        ).item()
         text_only = frame.height > 0 and not has_columns
         if text_only:
             from .textual import columns_from_text
@@ -87,8 +91,14 @@ def fold(base: AddressBase, snapshot: Snapshot, version: dt.date) -> AddressBase
     core, events = _update(old, matched, version)
     core = pl.concat([core, added.select(empty_core().columns)])
     events.append(
-        added.select("node", version=pl.lit(version), event=pl.lit("created"), former_path=pl.lit(None, dtype=pl.String),
-                     successor=pl.lit(None, dtype=pl.UInt32), detail=pl.lit(None, dtype=pl.String))
+        added.select(
+            "node",
+            version=pl.lit(version),
+            event=pl.lit("created"),
+            former_path=pl.lit(None, dtype=pl.String),
+            successor=pl.lit(None, dtype=pl.UInt32),
+            detail=pl.lit(None, dtype=pl.String),
+        )
     )
     former = snapshot.former.with_columns(to_node.gather(snapshot.former["node"]).alias("node"))
     successions = _successions(old, core, former, version, base.grammar)
@@ -105,7 +115,9 @@ def fold(base: AddressBase, snapshot: Snapshot, version: dt.date) -> AddressBase
         core=core,
         keys=keys,
         names=names,
-        alias_rows=pl.concat([base.alias_rows, from_former, changed_paths, heirs], how="vertical_relaxed").unique().sort("node", "alias", "kind"),
+        alias_rows=pl.concat([base.alias_rows, from_former, changed_paths, heirs], how="vertical_relaxed")
+        .unique()
+        .sort("node", "alias", "kind"),
         passport_rows=passport_rows.unique().sort("version", "node", "event", "successor"),
         published_rows=base.published_rows,
         text_only=base.text_only,
@@ -183,14 +195,20 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
     """Per new row its node in `old` (null: unknown so far): by register code and level, else by identity."""
     known = old.with_row_index("node").select("node", "identity", "register_code", "level")
     by_code = known.filter(pl.col("register_code").is_not_null()).unique(["register_code", "level"], keep="none")
-    codes = new.filter(pl.col("register_code").is_not_null()).unique(["register_code", "level"], keep="none").select("row", "register_code", "level")
+    codes = (
+        new.filter(pl.col("register_code").is_not_null())
+        .unique(["register_code", "level"], keep="none")
+        .select("row", "register_code", "level")
+    )
     codes = codes.join(by_code.select("register_code", "level", by_code="node"), on=["register_code", "level"], how="inner")
     taken = codes.select(node="by_code")
     by_identity = new.select("row", "identity", "register_code").join(
         known.select("identity", "node", old_code="register_code"), on="identity", how="inner"
     )
     # The same path under another code is another place only if its old code lives on elsewhere in the dump.
-    by_identity = by_identity.join(codes.select("row"), on="row", how="anti").join(taken, on="node", how="anti").unique("node", keep="first")
+    by_identity = (
+        by_identity.join(codes.select("row"), on="row", how="anti").join(taken, on="node", how="anti").unique("node", keep="first")
+    )
     matches = pl.concat([codes.select("row", node="by_code"), by_identity.select("row", "node")])
     return new.select("row").join(matches, on="row", how="left", maintain_order="left")["node"]
 
@@ -198,7 +216,9 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
 def _with_keys(added: pl.DataFrame, base: AddressBase, version: dt.date) -> pl.DataFrame:
     """Keys for new nodes: a published key of the same path and level, the register's code, or a minted one."""
     taken = pl.concat([base.core.select("address_key"), base.published_rows.select("address_key")]).unique()
-    published = base.published_rows.join(base.core.select("address_key"), on="address_key", how="anti").unique(["path", "level"], keep="first", maintain_order=True)
+    published = base.published_rows.join(base.core.select("address_key"), on="address_key", how="anti").unique(
+        ["path", "level"], keep="first", maintain_order=True
+    )
     frame = added.join(published.select("path", "level", published="address_key"), on=["path", "level"], how="left", maintain_order="left")
     first = pl.int_range(pl.len()).over("published") == 0
     frame = frame.with_columns(published=pl.when(first).then("published"))
@@ -221,8 +241,10 @@ def _with_keys(added: pl.DataFrame, base: AddressBase, version: dt.date) -> pl.D
     )
     for salt in range(1, 9):
         minted = frame["address_key"] == frame["minted"]
-        clash = minted & frame["published"].is_null() & (
-            frame["address_key"].is_duplicated() | frame["address_key"].is_in(taken["address_key"].implode())
+        clash = (
+            minted
+            & frame["published"].is_null()
+            & (frame["address_key"].is_duplicated() | frame["address_key"].is_in(taken["address_key"].implode()))
         )
         if not clash.any():
             break
@@ -235,7 +257,12 @@ def _update(old: pl.DataFrame, matched: pl.DataFrame, version: dt.date) -> tuple
     """The old rows with the new dump's facts; and the events renamed, moved, restored, retired."""
     if not old.height:
         return old, []
-    frame = old.with_row_index("node").join(matched.select("node", *(pl.col(c).alias(f"new_{c}") for c in matched.columns if c in old.columns)), on="node", how="left", maintain_order="left")
+    frame = old.with_row_index("node").join(
+        matched.select("node", *(pl.col(c).alias(f"new_{c}") for c in matched.columns if c in old.columns)),
+        on="node",
+        how="left",
+        maintain_order="left",
+    )
     present = pl.col("new_identity").is_not_null()
     was_current = pl.col("status") == "current"
     moved = pl.any_horizontal(
@@ -273,11 +300,20 @@ def _successions(old: pl.DataFrame, core: pl.DataFrame, former: pl.DataFrame, ve
     links = [_by_doors(old, core, retired)]
     if former.height:
         said = former.with_columns(form=comparable(former["former"], grammar))
-        own = retired.select(old="node", level="level", form=comparable(retired["path"], grammar), old_name=comparable(retired["name"], grammar))
+        own = retired.select(
+            old="node", level="level", form=comparable(retired["path"], grammar), old_name=comparable(retired["name"], grammar)
+        )
         by_path = said.join(own.select("old", "form"), on="form", how="inner").select("old", "node")
-        by_name = said.join(own.select("old", "level", form="old_name"), on="form", how="inner").with_columns(
-            core["level"].gather(said.join(own.select("old", "level", form="old_name"), on="form", how="inner")["node"]).alias("new_level")
-        ).filter(pl.col("level") == pl.col("new_level")).select("old", "node")
+        by_name = (
+            said.join(own.select("old", "level", form="old_name"), on="form", how="inner")
+            .with_columns(
+                core["level"]
+                .gather(said.join(own.select("old", "level", form="old_name"), on="form", how="inner")["node"])
+                .alias("new_level")
+            )
+            .filter(pl.col("level") == pl.col("new_level"))
+            .select("old", "node")
+        )
         links += [by_path, by_name]
     return _succession_events(links, retired, version)
 
@@ -297,9 +333,16 @@ def _by_doors(old: pl.DataFrame, core: pl.DataFrame, retired: pl.DataFrame) -> p
 
 def _succession_events(links: list[pl.DataFrame], retired: pl.DataFrame, version: dt.date) -> pl.DataFrame:
     pairs = pl.concat(links).unique().with_columns(heirs=pl.len().over("old"), ancestors=pl.len().over("node"))
-    event = pl.when(pl.col("heirs") > 1).then(pl.lit("split")).when(pl.col("ancestors") > 1).then(pl.lit("merged")).otherwise(pl.lit("renamed"))
+    event = (
+        pl.when(pl.col("heirs") > 1).then(pl.lit("split")).when(pl.col("ancestors") > 1).then(pl.lit("merged")).otherwise(pl.lit("renamed"))
+    )
     return pairs.join(retired.select(old="node", former_path="path"), on="old", how="left").select(
-        node="old", version=pl.lit(version), event=event, former_path="former_path", successor="node", detail=pl.lit("by the register's former names or by the doors")
+        node="old",
+        version=pl.lit(version),
+        event=event,
+        former_path="former_path",
+        successor="node",
+        detail=pl.lit("by the register's former names or by the doors"),
     )
 
 
@@ -319,9 +362,14 @@ def add_aliases(base: AddressBase, aliases: pa.Table | None) -> AddressBase:
     rows = [base.alias_rows]
     if aliases is not None and aliases.num_rows:
         table = pl.DataFrame(pl.from_arrow(aliases))
-        table = table.select(
-            (pl.col(c).cast(pl.String) if c in table.columns else pl.lit(None, dtype=pl.String)).alias(c) for c in ("name", "alias", "level", "kind")
-        ).rename({"kind": "alias_kind"}).filter(pl.col("name").is_not_null() & pl.col("alias").is_not_null())
+        table = (
+            table.select(
+                (pl.col(c).cast(pl.String) if c in table.columns else pl.lit(None, dtype=pl.String)).alias(c)
+                for c in ("name", "alias", "level", "kind")
+            )
+            .rename({"kind": "alias_kind"})
+            .filter(pl.col("name").is_not_null() & pl.col("alias").is_not_null())
+        )
         table = table.with_columns(canonical=comparable(table["name"], base.grammar), surface=comparable(table["alias"], base.grammar))
         core = base.core.with_row_index("node").filter(pl.col("name").is_not_null() & pl.col("level").is_in(list(_ALIAS_KIND)))
         places = core.select("node", own_level="level", canonical=_name_form(core, base.grammar))

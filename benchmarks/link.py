@@ -49,7 +49,9 @@ def baseline(plates: pl.DataFrame, texts: pl.Series) -> tuple[pl.DataFrame, floa
 
 
 def accuracy(name: str, answered: pl.DataFrame, truth: pl.DataFrame, seconds: float) -> list[dict]:
-    frame = pl.concat([truth.select("kind", "address", "truth_li", "truth_lin"), answered.select("door", "community", "neighbourhood")], how="horizontal")
+    frame = pl.concat(
+        [truth.select("kind", "address", "truth_li", "truth_lin"), answered.select("door", "community", "neighbourhood")], how="horizontal"
+    )
     village = (pl.col("community") == pl.col("truth_li")).fill_null(False)
     lin = (pl.col("neighbourhood").str.extract(r"(\d+)").cast(pl.Float64) == pl.col("truth_lin")).fill_null(False)
     rows = []
@@ -60,10 +62,15 @@ def accuracy(name: str, answered: pl.DataFrame, truth: pl.DataFrame, seconds: fl
         doors = part.filter("door")
         right = None if kind == "free" else doors.filter(village & lin if kind == "li+lin" else village).height / max(doors.height, 1)
         rows.append(
-            {"system": name, "kind": kind + (" with 號" if kind == "free" else ""), "texts": part.height, "door": round(doors.height / part.height, 4),
-             "right of doors": None if right is None else round(right, 4),
-             "village right of all": None if kind == "free" else round(part.filter(village).height / part.height, 4),
-             "addresses/s (all kinds)": round(frame.height / seconds)}
+            {
+                "system": name,
+                "kind": kind + (" with 號" if kind == "free" else ""),
+                "texts": part.height,
+                "door": round(doors.height / part.height, 4),
+                "right of doors": None if right is None else round(right, 4),
+                "village right of all": None if kind == "free" else round(part.filter(village).height / part.height, 4),
+                "addresses/s (all kinds)": round(frame.height / seconds),
+            }
         )
     return rows
 
@@ -97,7 +104,9 @@ def govlake(data: Path, truth: pl.DataFrame) -> list[dict]:
     roads = pl.read_parquet(plates, columns=["road"])["road"].unique().to_list()
     names = bare.filter(pl.col("address").str.contains_any(roads))
     reached = names.filter(pl.col("level").is_in(["road", "lane", "alley", "crossing", "number", "floor", "room"]))
-    print(f"free without 號: of {names.height:,} that hold a registered road's name {reached.height / names.height:.4f} reach it; doors: {bare.filter('door').height}")
+    print(
+        f"free without 號: of {names.height:,} that hold a registered road's name {reached.height / names.height:.4f} reach it; doors: {bare.filter('door').height}"
+    )
     print(bare.group_by("level", "outcome").len().sort("len", descending=True))
     return accuracy("govlake", found, truth, seconds)
 
@@ -152,7 +161,12 @@ def _splink(python: Path, folder: Path, data: Path, sample: pl.DataFrame) -> str
         "n=len(linker.inference.predict(threshold_match_probability=0.5).as_pandas_dataframe())\n"
         "print(f'{n} pairs for {len(right)} texts, {len(right)/(time.perf_counter()-start):,.0f} addresses/s with set-up')\n"
     )
-    done = subprocess.run([str(python), "-c", program, str(folder / "left.parquet"), str(folder / "right.parquet")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(python), "-c", program, str(folder / "left.parquet"), str(folder / "right.parquet")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.strip() if done.returncode == 0 else f"failed ({(done.stderr.strip().splitlines() or [''])[-1]})"
 
 

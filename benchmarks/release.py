@@ -59,7 +59,10 @@ def tickets(start: int, count: int, day: dt.date) -> pa.Table:
     made = made.with_columns(ticket_no="record_key", status_time=pl.col("created_at") + pl.duration(days=2))
     schema = arrow_schema(contracts.feeds()["ticket"].clean_columns)
     table = made.to_arrow()
-    return pa.table([table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(count, field.type) for field in schema], schema=schema)
+    return pa.table(
+        [table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(count, field.type) for field in schema],
+        schema=schema,
+    )
 
 
 def deliver(lake: Lake, start: int, count: int, day: dt.date) -> None:
@@ -68,7 +71,18 @@ def deliver(lake: Lake, start: int, count: int, day: dt.date) -> None:
     lake.replace("clean/ticket", data, column="delivery", values=[data["delivery"][0].as_py()])
     kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DATE": pa.date32()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in RELATIONS["ledger.deliveries"].items()])
-    line = {"delivery": data["delivery"][0].as_py(), "feed": "ticket", "date": str(day), "day": day, "version": 1, "status": "accepted", "rows_read": count, "rows_accepted": count, "rows_refused": 0, "rows_repeated": 0}
+    line = {
+        "delivery": data["delivery"][0].as_py(),
+        "feed": "ticket",
+        "date": str(day),
+        "day": day,
+        "version": 1,
+        "status": "accepted",
+        "rows_read": count,
+        "rows_accepted": count,
+        "rows_refused": 0,
+        "rows_repeated": 0,
+    }
     lake.append("ledger/deliveries", pa.Table.from_pylist([line], schema=schema))
 
 
@@ -77,7 +91,9 @@ def publish(releases: Path, lake: Lake, district: District, as_of: dt.datetime, 
     started, cpu = time.perf_counter(), time.process_time()
     planned = library.plan(Sources(lake, district, as_of), STEPS)
     marks = [("plan", time.perf_counter())]
-    with release.begin(releases, planned, pseudonym_fingerprint="bench", threads=threads, temporary=temporary, memory_limit=memory) as building:
+    with release.begin(
+        releases, planned, pseudonym_fingerprint="bench", threads=threads, temporary=temporary, memory_limit=memory
+    ) as building:
         marks.append(("libraries", time.perf_counter()))
         info = building.finish()
     marks.append(("audiences, Parquet, gate, manifest", time.perf_counter()))
@@ -88,7 +104,9 @@ def publish(releases: Path, lake: Lake, district: District, as_of: dt.datetime, 
         print(f"  {name:36s} {moment - before:8.2f} s")
         before = moment
     taken = sum(built.reused for built in building.tables.values())
-    print(f"  {'all':36s} {seconds:8.2f} s   cpu {time.process_time() - cpu:.1f} s   {info.rows:,} rows, {info.tables} tables, {taken} taken over, {info.bytes / 1e6:.0f} MB")
+    print(
+        f"  {'all':36s} {seconds:8.2f} s   cpu {time.process_time() - cpu:.1f} s   {info.rows:,} rows, {info.tables} tables, {taken} taken over, {info.bytes / 1e6:.0f} MB"
+    )
     for built in sorted(building.tables.values(), key=lambda built: -built.seconds)[:8]:
         print(f"    {built.name:34s} {built.seconds:8.2f} s   {built.rows:,} rows")
     return seconds
