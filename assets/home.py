@@ -10,6 +10,7 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
+from contracts.district import load_district
 from contracts.load import ContractError
 from warehouse.home import Home, HomeBusy
 
@@ -57,5 +58,6 @@ def district_folder(home: Home, chosen: str | Path | None = None) -> Path:
     folder = folder.resolve() if (folder / "district.yaml").is_file() else shipped_districts().get(str(chosen), folder.resolve())
     if not (folder / "district.yaml").is_file():
         raise ContractError(f"{chosen}: no district.yaml there; remedy: name a district folder, or one of {', '.join(shipped_districts())}")
+    load_district(folder)  # a district that cannot be read is not remembered
     home.district_note.write_text(str(folder) + "\n", encoding="utf-8")
     return folder

@@ -53,19 +53,6 @@ DELIVERIES_SCHEMA = pa.schema(
 """One row per delivery and version. `status`: accepted, unchanged (rows are those of `same_as`), unreadable, stopped. `rows_refused` counts the
 malformed rows too: `rows_read` = `rows_accepted` + `rows_refused`."""
 
-VALUE_NOTES_SCHEMA = pa.schema(
-    [
-        ("delivery", pa.string()),
-        ("field", pa.string()),
-        ("rule", pa.string()),
-        ("rows", pa.int64()),
-        ("first_row", pa.int64()),
-        ("message", pa.string()),
-        ("message_zh", pa.string()),
-    ]
-)
-"""Values that broke a rule and were emptied in rows that were kept, counted per delivery, field and rule."""
-
 
 def now() -> dt.datetime:
     """The wall clock, for the ledger alone: nothing that is released may depend on it."""

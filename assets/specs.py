@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 import dagster as dg
+import pyarrow as pa
 
 from contracts.model import Column, Contract, Feed, Table
 from contracts.schema import duckdb_type
@@ -36,6 +37,11 @@ def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
             for column in columns
         ]
     )
+
+
+def stored_schema(schema: pa.Schema) -> dg.TableSchema:
+    """Columns of a lake table that no contract describes, as it stands: what was delivered decides them."""
+    return dg.TableSchema(columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema])
 
 
 def _description(contract: Contract) -> str:

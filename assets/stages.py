@@ -15,7 +15,8 @@ import dagster as dg
 from assets import addresses, cleaning, intake, libraries
 from assets.failure import told
 from assets.run import Run
-from assets.specs import GROUPS, clean_spec, raw_spec, table_spec
+from assets.specs import GROUPS, clean_spec, raw_spec, stored_schema, table_spec
+from assets.workplace import Workplace
 from contracts.delivery import Certificate, Delivery
 from contracts.load import feeds, tables
 from governance import STEPS
@@ -68,7 +69,15 @@ def intake_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
                 yield dg.AssetMaterialization(asset_key=["raw", feed], metadata=_certificate_metadata(certificate))
             for delivery in unchanged.get(feed, []):
                 yield dg.AssetObservation(asset_key=["raw", feed], metadata={"delivery": delivery.id, "status": "unchanged"})
-            yield dg.MaterializeResult(asset_key=["raw", feed], metadata=_intake_totals(done, unchanged.get(feed, [])))
+            totals = _intake_totals(done, unchanged.get(feed, []))
+            yield dg.MaterializeResult(asset_key=["raw", feed], metadata={**_stored(workplace, f"raw/{feed}"), **totals})
+
+
+def _stored(workplace: Workplace, table: str) -> dict[str, Any]:
+    """Row count and columns of a lake table as it stands after a stage."""
+    lake = workplace.lake
+    columns = {"dagster/column_schema": stored_schema(lake.schema(table))} if lake.exists(table) else {}
+    return {"dagster/row_count": lake.count(table), **columns}
 
 
 def _intake_totals(done: list[tuple[Delivery, Certificate]], unchanged: list[Delivery]) -> dict[str, Any]:
@@ -137,10 +146,13 @@ def address_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
         counts = addresses.keep_base(workplace, state)
         context.log.info(f"address base of {counts['base']} places, {'made anew' if state.rebuilt else 'as prepared before'}")
         yield dg.MaterializeResult(
-            asset_key=["addresses", "base"], metadata={"dagster/row_count": counts["base"], "made anew": state.rebuilt, **counts}
+            asset_key=["addresses", "base"],
+            metadata={**_stored(workplace, "addresses/base"), "made anew": state.rebuilt, **counts},
         )
         resolved = addresses.resolve_all(workplace, state)
-        yield dg.MaterializeResult(asset_key=["addresses", "resolutions"], metadata={"dagster/row_count": resolved["queries"], **resolved})
+        yield dg.MaterializeResult(
+            asset_key=["addresses", "resolutions"], metadata={**_stored(workplace, addresses.RESOLUTIONS), **resolved}
+        )
 
 
 _MODELS = library_models(STEPS)
@@ -217,7 +229,13 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
         context.log.info(f"release {outcome.release_id} is current")
         if _RELEASE in context.selected_asset_keys:
             yield dg.MaterializeResult(
-                asset_key=_RELEASE, metadata={"release": outcome.release_id, "path": dg.MetadataValue.path(str(outcome.path))}
+                asset_key=_RELEASE,
+                metadata={
+                    "dagster/row_count": sum(line.rows for line in outcome.built),
+                    "tables": len(outcome.built),
+                    "release": outcome.release_id,
+                    "path": dg.MetadataValue.path(str(outcome.path)),
+                },
             )
 
 

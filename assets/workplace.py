@@ -7,6 +7,7 @@ command, Dagster and tests run the same code.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from contracts.load import feeds
 from contracts.model import Feed
 from warehouse.home import Home
 from warehouse.lake import Lake
-from warehouse.privacy import Pseudonyms
+from warehouse.privacy import ENVIRONMENT, KeyProblem, Pseudonyms, key_path
 
 Progress = Callable[[str, str, int, int], None]
 """Called with stage, item, items done, items in all."""
@@ -68,6 +69,13 @@ class Workplace:
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
+        """The home's key, made at its first run. KeyProblem where it is gone: a new one would silently give every person a new pseudonym."""
+        lost = not os.environ.get(ENVIRONMENT) and not key_path(self.home.path).exists()
+        if lost and any(self.lake.exists(f"clean/{feed}") for feed in feeds()):
+            raise KeyProblem(
+                "the key that this home's pseudonyms were made with is missing; remedy: put keys/pseudonym.key back "
+                f"(folder 0700, file 0600), or set {ENVIRONMENT}; where it is lost for good: govlake rotate-key"
+            )
         return Pseudonyms.load(self.home.path)
 
     @cached_property

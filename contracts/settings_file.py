@@ -27,7 +27,7 @@ _TRUE, _FALSE = {"true", "1", "yes", "y", "是"}, {"false", "0", "no", "n", "否
 def load_setting(district: District, name: str) -> pa.Table:
     """One setting of a district, columns and types as its contract says, in the file's order; empty where the district has no file.
 
-    ContractError names file, line, field and remedy.
+    ContractError names file, line, field and remedy of every line that is wrong, one a line.
     """
     contract = settings()[name]
     path = district.folder / f"{name}.csv"
@@ -58,18 +58,27 @@ def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
         raise ContractError(f"{path.name}:1: columns {', '.join(missing)} are missing; remedy: add them to the header")
     rows: list[dict[str, Any]] = []
     seen: dict[tuple[Any, ...], int] = {}
+    mistakes: list[str] = []
     for number, line in body:
-        if len(line) != len(columns):
-            raise ContractError(f"{path.name}:{number}: {len(line)} fields where the header has {len(columns)}; remedy: check the commas")
-        row = {column.name: _value(column, cell.strip(), path, number) for column, cell in zip(columns, line, strict=True)}
+        try:
+            row = _row(columns, line, path, number)
+        except ContractError as error:
+            mistakes.append(str(error))
+            continue
         key = tuple(row.get(name) for name in contract.keys)
         if key in seen:
-            raise ContractError(
-                f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them"
-            )
-        seen[key] = number
+            mistakes.append(f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them")
+        seen.setdefault(key, number)
         rows.append(row)
+    if mistakes:
+        raise ContractError("\n".join(mistakes))
     return rows
+
+
+def _row(columns: list[Column], line: list[str], path: Path, number: int) -> dict[str, Any]:
+    if len(line) != len(columns):
+        raise ContractError(f"{path.name}:{number}: {len(line)} fields where the header has {len(columns)}; remedy: check the commas")
+    return {column.name: _value(column, cell.strip(), path, number) for column, cell in zip(columns, line, strict=True)}
 
 
 def _column(contract: Feed, header: str, path: Path) -> Column:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -562,7 +562,7 @@ def _drift_problems(delivery: Delivery, contract: Feed, mapping: FeedMapping, la
                 kind="column_new",
                 severity=severity,
                 message=f"{delivery.id}: {len(new)} columns that the contract does not know ({fate[0]}): {shown}",
-                message_zh=f"{delivery.id}：合同中没有的 {len(new)} 列（{fate[1]}）：{shown}",
+                message_zh=f"{delivery.id}：契约中没有的 {len(new)} 列（{fate[1]}）：{shown}",
                 remedy=f"name them under feeds.{contract.name}.headers in district.yaml, or ignore this",
                 remedy_zh=f"如需使用，请在 district.yaml 的 feeds.{contract.name}.headers 中登记",
                 count=len(new),
@@ -727,8 +727,3 @@ def _no_known_header(delivery: Delivery, contract: Feed, count: int) -> Problem:
 def json_text(value: Any) -> str:
     """A nested value as JSON text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=False, separators=(",", ":"), default=str)
-
-
-def counts_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The countable facts of a certificate, for metadata."""
-    return {key: value for key, value in mapping.items() if isinstance(value, int)}

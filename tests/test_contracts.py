@@ -48,7 +48,7 @@ def test_rules_fit_their_columns(contract: Contract) -> None:
         if column.type in ("text", "boolean") and (column.minimum or column.maximum):
             wrong.append(f"{column.name}: min and max are for numbers and times")
         for limit in filter(None, (column.minimum, column.maximum)):
-            duckdb.execute(f"SELECT CAST('{limit}' AS {duckdb_type(column)})")
+            duckdb.connect().execute(f"SELECT CAST('{limit}' AS {duckdb_type(column)})")
     assert wrong == []
 
 
@@ -159,6 +159,13 @@ def test_a_mistake_in_a_setting_names_file_line_and_remedy(district: District, t
     with pytest.raises(ContractError, match="remedy") as raised:
         load_setting(district, "special_day")
     assert str(raised.value).startswith(where)
+
+
+def test_every_wrong_line_of_a_setting_is_named_at_once(district: District) -> None:
+    (district.folder / "special_day.csv").write_text("day,works\n2024-01-01,maybe\n2024-01-02,true\n2024-01-03\n", encoding="utf-8")
+    with pytest.raises(ContractError) as raised:
+        load_setting(district, "special_day")
+    assert [line.partition(" ")[0] for line in str(raised.value).splitlines()] == ["special_day.csv:2:", "special_day.csv:4:"]
 
 
 def test_a_setting_in_another_encoding_is_said_so(district: District) -> None:

@@ -30,8 +30,7 @@ MANIFEST = "govlake-backup.json"
 FORM = 1
 ALWAYS = ("lake", "releases", "storage", "schedules", "history", "truth")
 FILES = ("district.txt", "dagster.yaml", "last_run.json", "demo.json")
-CACHES = ("addressing", "temporary", "logs")
-"""Made anew when needed, or of no use elsewhere: never in a backup."""
+# Not there: addressing, temporary, logs, which are made anew when needed or are of no use elsewhere.
 
 
 def backup(file: Path, home: Path | None, *, with_keys: bool, with_landing: bool, wait: bool) -> None:
@@ -117,6 +116,8 @@ def _add(archive: tarfile.TarFile, root: Path, name: str, scratch: Path) -> dict
     source = _settled_database(path, scratch) if path.suffix == ".db" else path
     with source.open("rb") as content:
         info = archive.gettarinfo(arcname=name, fileobj=content)
+        # Releases share unchanged Parquet files as hard links; each goes in with its content, so that none depends on another member.
+        info.type, info.linkname, info.size = tarfile.REGTYPE, "", os.fstat(content.fileno()).st_size
         info.uname = info.gname = ""
         info.uid = info.gid = 0
         hashed = _Hashing(content)

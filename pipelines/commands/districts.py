@@ -89,7 +89,7 @@ def check(text: str, as_json: bool) -> Exit:
 
 
 def _mistakes(folder: Path) -> tuple[list[str], District | None]:
-    """Every mistake, one line each; of one settings file the first, since a wrong header makes the rest meaningless."""
+    """Every mistake, one line each; of a settings file with a wrong header only that, since it makes the rest meaningless."""
     from contracts.settings_file import load_setting
 
     try:

@@ -211,8 +211,9 @@ def _alike(found: Iterable[Problem]) -> list[list[Problem]]:
     groups: dict[tuple[str, str, str], list[Problem]] = defaultdict(list)
     for problem in found:
         place = problem.message.partition(":")[0]
-        # Only a delivery (feed/date/file) stands for its like; a table's check stands for itself.
-        groups[(problem.severity, problem.kind, place.partition("/")[0] if place.count("/") == 2 else problem.message)].append(problem)
+        # Only a delivery (feed/date/file) stands for its like; a table's check stands for itself, and so does a file that was refused.
+        alike = place.count("/") == 2 and problem.severity != "error"
+        groups[(problem.severity, problem.kind, place.partition("/")[0] if alike else problem.message)].append(problem)
     rank = {"error": 0, "warn": 1, "info": 2}
     return sorted(groups.values(), key=lambda group: rank[group[0].severity])
 

@@ -214,7 +214,11 @@ def test_link_and_parse_work_on_files_alone(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("编号,地址\n1,民明大道3号\n2,光明区民明大道３號\n3,不知何处\n", encoding="utf-8")
     files = ("--register", str(tmp_path / "register.csv"), "--input", str(tmp_path / "in.csv"))
     call("link", *files, "--output", str(tmp_path / "out.csv"), "--grammar", "mainland")
-    rows = duckdb.sql(f"SELECT 编号, level, outcome FROM read_csv('{tmp_path / 'out.csv'}', all_varchar = true) ORDER BY 编号").fetchall()
+    rows = (
+        duckdb.connect()
+        .sql(f"SELECT 编号, level, outcome FROM read_csv('{tmp_path / 'out.csv'}', all_varchar = true) ORDER BY 编号")
+        .fetchall()
+    )
     assert rows[0] == ("1", "number", "resolved")
     assert len(rows) == 3
     call("link", *files, "--output", str(tmp_path / "out.csv"), "--district", "demo", "--grammar", "mainland", expected=2)

@@ -79,6 +79,17 @@ def test_a_restored_home_holds_what_the_home_held(home: Path, tmp_path: Path, na
         assert restored.execute("SELECT n FROM runs").fetchall() == [(7,)]
 
 
+def test_files_that_two_releases_share_come_back_in_both(home: Path, tmp_path: Path) -> None:
+    shared = home / "releases/r2/internal/subjects/alert.parquet"
+    shared.parent.mkdir(parents=True)
+    shared.write_text("rows")
+    os.link(shared, home / "releases/r1/internal/alert.parquet")
+    assert call("backup", str(tmp_path / "b.tar.gz"), "--home", str(home)) is None
+    assert call("restore", str(tmp_path / "b.tar.gz"), "--home", str(tmp_path / "other")) is None
+    assert (tmp_path / "other/releases/r1/internal/alert.parquet").read_text() == "rows"
+    assert (tmp_path / "other/releases/r2/internal/subjects/alert.parquet").read_text() == "rows"
+
+
 def test_keys_and_deliveries_stay_out_unless_asked_for(home: Path, tmp_path: Path) -> None:
     call("backup", str(tmp_path / "b.tar"), "--home", str(home))
     with tarfile.open(tmp_path / "b.tar") as archive:

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.home import district_folder, open_home
+from assets.workplace import Workplace
 from pipelines import definitions as defined
+from warehouse.privacy import KeyProblem
 
 SNAPSHOT = Path(__file__).parent / "asset_keys.txt"
 
@@ -59,6 +62,17 @@ def test_the_sensor_asks_for_one_run_for_each_new_state_of_the_landing_folder(
     assert isinstance(first, dg.RunRequest)
     assert isinstance(second, dg.RunRequest)
     assert first.run_key == second.run_key, "Dagster starts one run for one key"
+
+
+def test_a_home_that_lost_its_pseudonym_key_says_so_and_makes_no_new_one(
+    tmp_path: Path, demo_district: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOVLAKE_PSEUDONYM_KEY", raising=False)
+    workplace = Workplace.open(open_home(tmp_path / "home"), demo_district)
+    workplace.lake.write("clean/ticket", pa.table({"record_key": ["A1"]}))
+    with pytest.raises(KeyProblem, match=r"put keys/pseudonym\.key back"):
+        _ = workplace.pseudonyms
+    assert not (tmp_path / "home/keys/pseudonym.key").exists()
 
 
 def test_the_nightly_run_looks_from_its_own_moment() -> None:
