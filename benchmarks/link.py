@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,9 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from addressing import DOOR_LEVELS, AddressBase, Grammar, build_base, resolve
+from addressing.cascade import prepare
 from addressing.link import register_columns
+from addressing.text import comparable
 
 OTHERS = ("splink>=5.0.0.dev0,<6", "jionlp", "pyarrow", "pandas", "duckdb")
 
@@ -55,27 +58,28 @@ def accuracy(name: str, answered: pl.DataFrame, truth: pl.DataFrame, seconds: fl
     village = (pl.col("community") == pl.col("truth_li")).fill_null(False)
     lin = (pl.col("neighbourhood").str.extract(r"(\d+)").cast(pl.Float64) == pl.col("truth_lin")).fill_null(False)
     rows = []
-    for kind in ("li+lin", "li only", "free"):
-        part = frame.filter(pl.col("kind") == kind)
-        if kind == "free":
-            part = part.filter(pl.col("address").str.contains("[號号]"))
+    marked = pl.col("address").str.contains("[號号]")
+    # A text without 號 names no door: every door there is made up.
+    for kind, wanted in (("li+lin", True), ("li only", True), ("free with 號", marked), ("free without 號", ~marked)):
+        free = kind.startswith("free")
+        part = frame.filter((pl.col("kind") == ("free" if free else kind)) & wanted)
         doors = part.filter("door")
-        right = None if kind == "free" else doors.filter(village & lin if kind == "li+lin" else village).height / max(doors.height, 1)
+        right = None if free else doors.filter(village & lin if kind == "li+lin" else village).height / max(doors.height, 1)
         rows.append(
             {
                 "system": name,
-                "kind": kind + (" with 號" if kind == "free" else ""),
+                "kind": kind,
                 "texts": part.height,
                 "door": round(doors.height / part.height, 4),
                 "right of doors": None if right is None else round(right, 4),
-                "village right of all": None if kind == "free" else round(part.filter(village).height / part.height, 4),
-                "addresses/s (all kinds)": round(frame.height / seconds),
+                "village right of all": None if free else round(part.filter(village).height / part.height, 4),
+                "addresses/s": round(frame.height / seconds),
             }
         )
     return rows
 
 
-def govlake(data: Path, truth: pl.DataFrame) -> list[dict]:
+def govlake(data: Path, truth: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     plates = data / "taipei" / "plates.parquet"
     register = register_columns(pl.read_parquet(plates).with_columns(city=pl.lit("臺北市")), "full_addr", plates).to_arrow()
     start = time.perf_counter()
@@ -85,6 +89,7 @@ def govlake(data: Path, truth: pl.DataFrame) -> list[dict]:
         base.save(folder)
         start = time.perf_counter()
         base = AddressBase.open(folder)
+        prepare(base)
         resolve(base, pa.table({"text": ["臺北市"]}))
         opened = time.perf_counter() - start
         queries = pa.table({"text": truth["address"].to_arrow()})
@@ -108,66 +113,89 @@ def govlake(data: Path, truth: pl.DataFrame) -> list[dict]:
         f"free without 號: of {names.height:,} that hold a registered road's name {reached.height / names.height:.4f} reach it; doors: {bare.filter('door').height}"
     )
     print(bare.group_by("level", "outcome").len().sort("len", descending=True))
-    return accuracy("govlake", found, truth, seconds)
+    return found, seconds
 
 
-def others(folder: Path, sample: pl.DataFrame, data: Path) -> None:
-    """Splink and jionlp in an environment of their own; says what is absent and why."""
-    python = folder / "env" / "bin" / "python"
-    if not python.exists():
-        maker = [["uv", "venv", str(folder / "env")]] if shutil.which("uv") else [[sys.executable, "-m", "venv", str(folder / "env")]]
-        installer = ["uv", "pip", "install", "-q", "-p", str(python)] if shutil.which("uv") else [str(python), "-m", "pip", "install", "-q"]
-        for command in (*maker, [*installer, *OTHERS]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                print(f"Splink, jionlp: absent ({(done.stderr.strip().splitlines() or ['no message'])[-1]})")
-                return
-    sample.select("address").write_parquet(folder / "sample.parquet")
-    program = (
-        "import sys,time,pandas as pd,jionlp\n"
-        "texts=pd.read_parquet(sys.argv[1])['address'].tolist()[:2000]\n"
-        "start=time.perf_counter()\n"
-        "for text in texts: jionlp.parse_location(text)\n"
-        "print(f'jionlp (parsing alone): {len(texts)/(time.perf_counter()-start):,.0f} addresses/s')\n"
+def others_environment(folder: Path) -> Path | None:
+    """An environment with Splink and jionlp; says why where there is none."""
+    python = folder / "bin" / "python"
+    maker = ["uv", "venv", str(folder)] if shutil.which("uv") else [sys.executable, "-m", "venv", str(folder)]
+    installer = ["uv", "pip", "install", "-q", "-p", str(python)] if shutil.which("uv") else [str(python), "-m", "pip", "install", "-q"]
+    for command in (maker, [*installer, *OTHERS]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"Splink, jionlp: absent ({(done.stderr.strip().splitlines() or ['no message'])[-1]})")
+            return None
+    return python
+
+
+def jionlp(python: Path, data: Path) -> None:
+    """Parsing beside jionlp on the labelled addresses: the last lines of `benchmarks.parse`."""
+    labelled = data / "addresses" / "parse_dev.jsonl"
+    command = [sys.executable, "-m", "benchmarks.parse", "--labelled", str(labelled), "--jionlp", str(python), "--repeat", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1])
+    if done.returncode:
+        print(f"jionlp: failed ({(done.stderr.strip().splitlines() or [''])[-1]})")
+        return
+    print("parsing, parse_dev:\n" + "\n".join(done.stdout.splitlines()[-3:]))
+
+
+def plain_form(texts: pl.Series) -> pl.Series:
+    """What anyone would do first: full width to half width, no blanks, 臺."""
+    wide = [chr(0xFF10 + digit) for digit in range(10)]
+    return texts.str.replace_many(wide, list("0123456789")).str.replace_all("台", "臺").str.replace_all(r"\s", "")
+
+
+def govlake_form(texts: pl.Series) -> pl.Series:
+    """govlake's comparison form: one script and width, Arabic numbers."""
+    return comparable(texts, Grammar.load("taiwan"))
+
+
+def _columns(formed: pl.Series) -> pl.DataFrame:
+    """Formed texts cut into columns by one expression, plates and texts alike."""
+    text = pl.col("text")
+    number = text.str.extract_groups(r"(?<main>\d+)(?:[-之](?<sub>\d+))?[号號](?:之(?<after>\d+))?")
+    parts = [number.struct.field("main"), pl.coalesce(number.struct.field("sub"), number.struct.field("after"))]
+    cut = formed.rename("text").to_frame().select(
+        unique_id=pl.int_range(pl.len()),
+        district=text.str.extract(r".*(..[区區])"),
+        road=text.str.extract(r"([^\d区區里邻鄰市]{1,6}?(?:大道|路|街)(?:[\d一二三四五六七八九十]+段)?)"),
+        lane=text.str.extract(r"(\d+)巷").fill_null("-"),
+        alley=text.str.extract(r"(\d+)弄").fill_null("-"),
+        number=pl.concat_str(parts, separator="-", ignore_nulls=True),
+    )  # fmt: skip
+    return cut.with_columns(number=pl.when(pl.col("number") != "").then("number"))
+
+
+def splink(python: Path, folder: Path, data: Path, sample: pl.DataFrame, name: str, form: Callable[[pl.Series], pl.Series]) -> list[dict]:
+    """Splink links the sample to the distinct numbers of the plates. The door is the plate that it holds for likeliest."""
+    plates = pl.read_parquet(data / "taipei" / "plates.parquet", columns=["full_addr", "village", "neighborhood"])
+    left = pl.concat([_columns(form(plates["full_addr"])), plates.select("village", "neighborhood")], how="horizontal")
+    parts = ["district", "road", "lane", "alley", "number"]
+    left = left.drop_nulls(["road", "number"]).unique(parts, keep="first", maintain_order=True)
+    paths = [folder / f"{part}.parquet" for part in ("plates", "texts", "links")]
+    left.select("unique_id", *parts).write_parquet(paths[0])
+    start = time.perf_counter()
+    _columns(form(sample["address"])).write_parquet(paths[1])
+    cutting = time.perf_counter() - start
+    program = Path(__file__).with_name("splink_link.py")
+    done = subprocess.run([str(python), str(program), *map(str, paths)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{name}: failed ({(done.stderr.strip().splitlines() or [''])[-1]})")
+        return []
+    training, seconds = map(float, done.stdout.split()[-2:])
+    print(
+        f"{name}: {sample.height:,} texts, {left.height:,} plates; columns {cutting:.1f} s, set-up {training:.1f} s, prediction {seconds:.1f} s"
     )
-    done = subprocess.run([str(python), "-c", program, str(folder / "sample.parquet")], capture_output=True, text=True, check=False)
-    print(done.stdout.strip() if done.returncode == 0 else f"jionlp: failed ({(done.stderr.strip().splitlines() or [''])[-1]})")
-    print("Splink: " + _splink(python, folder, data, sample))
+    links = pl.read_parquet(paths[2]).select(pl.col("text", "plate").cast(pl.Int64))
+    found = links.join(left.select(plate="unique_id", community="village", neighbourhood="neighborhood"), on="plate")
+    answered = pl.DataFrame({"text": range(sample.height)}).join(found, on="text", how="left", maintain_order="left")
+    return accuracy(name, answered.with_columns(door=pl.col("plate").is_not_null()), sample, cutting + seconds)
 
 
-def _splink(python: Path, folder: Path, data: Path, sample: pl.DataFrame) -> str:
-    """Splink links the sample to the plates on parsed columns (road, lane, alley, number), blocking on road."""
-    plates = pl.read_parquet(data / "taipei" / "plates.parquet")
-    left = plates.select(
-        unique_id=pl.int_range(pl.len()), road=pl.col("road") + pl.col("section").fill_null(""), lane=pl.col("lane").fill_null("-"),
-        alley=pl.col("alley").fill_null("-"), number=pl.col("number").str.extract(r"^(.*?號)"), village="village",
-    ).unique(["road", "lane", "alley", "number"], keep="first", maintain_order=True)  # fmt: skip
-    text = sample["address"].str.replace_many([chr(0xFF10 + d) for d in range(10)], list("0123456789"))
-    right = pl.DataFrame({"text": text}).select(
-        unique_id=pl.int_range(pl.len()), road=pl.col("text").str.extract(r".*區(.+?[路街道](?:.段)?)"), lane=pl.col("text").str.extract(r"(\d+巷)").fill_null("-"),
-        alley=pl.col("text").str.extract(r"(\d+弄)").fill_null("-"), number=pl.col("text").str.extract(r"(\d+(?:之\d+)?號)"), village=pl.lit("-"),
-    ).drop_nulls()  # fmt: skip
-    left.write_parquet(folder / "left.parquet")
-    right.write_parquet(folder / "right.parquet")
-    program = (
-        "import sys,time,pandas as pd\n"
-        "from splink import DuckDBAPI,Linker,SettingsCreator,block_on\n"
-        "import splink.comparison_library as cl\n"
-        "left,right=(pd.read_parquet(p) for p in sys.argv[1:3])\n"
-        "start=time.perf_counter()\n"
-        "s=SettingsCreator(link_type='link_only',blocking_rules_to_generate_predictions=[block_on('road','number')],"
-        "comparisons=[cl.ExactMatch('lane'),cl.ExactMatch('alley')],retain_matching_columns=False)\n"
-        "linker=Linker([left,right],s,DuckDBAPI())\n"
-        "n=len(linker.inference.predict(threshold_match_probability=0.5).as_pandas_dataframe())\n"
-        "print(f'{n} pairs for {len(right)} texts, {len(right)/(time.perf_counter()-start):,.0f} addresses/s with set-up')\n"
-    )
-    done = subprocess.run(
-        [str(python), "-c", program, str(folder / "left.parquet"), str(folder / "right.parquet")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() if done.returncode == 0 else f"failed ({(done.stderr.strip().splitlines() or [''])[-1]})"
+def show(rows: list[dict]) -> None:
+    with pl.Config(tbl_rows=30, tbl_cols=10, tbl_width_chars=160, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
+        print(pl.DataFrame(rows))
 
 
 def likeness(data: Path) -> None:
@@ -191,17 +219,29 @@ def main() -> None:
     if not (asked.data / "taipei" / "link_dev.parquet").is_file():
         parser.exit(2, f"{asked.data}: no taipei/link_dev.parquet there; give the folder with --data\n")
     truth = pl.read_parquet(asked.data / "taipei" / "link_dev.parquet").unique("address", keep="first", maintain_order=True)
-    rows = govlake(asked.data, truth)
-    found, seconds = baseline(pl.read_parquet(asked.data / "taipei" / "plates.parquet"), truth["address"])
-    rows += accuracy("exact look-up", found, truth, seconds)
-    with pl.Config(tbl_rows=20, tbl_cols=10, tbl_width_chars=160, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
-        print(pl.DataFrame(rows))
+    answers = {
+        "govlake": govlake(asked.data, truth),
+        "exact look-up": baseline(pl.read_parquet(asked.data / "taipei" / "plates.parquet"), truth["address"]),
+    }
+    show([row for name, (found, seconds) in answers.items() for row in accuracy(name, found, truth, seconds)])
     likeness(asked.data)
-    if asked.with_others:
-        with tempfile.TemporaryDirectory() as folder:
-            others(Path(folder), truth.sample(min(asked.sample, truth.height), seed=1), asked.data)
-    else:
+    if not asked.with_others:
         print("Splink, jionlp: not asked for (--with-others)")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        python = others_environment(Path(folder) / "env")
+        if python is None:
+            return
+        at = pl.int_range(truth.height, eager=True).sample(min(asked.sample, truth.height), seed=1)
+        sample, rows = truth[at], []
+        for name, (found, seconds) in answers.items():
+            # The speed of these two is that of the whole run: seconds for the sample's share of it.
+            rows += accuracy(name, found[at], sample, seconds * sample.height / truth.height)
+        for name, form in (("Splink, plain columns", plain_form), ("Splink, govlake's columns", govlake_form)):
+            rows += splink(python, Path(folder), asked.data, sample, name, form)
+        print(f"the same {sample.height:,} texts for all:")
+        show(rows)
+        jionlp(python, asked.data)
 
 
 if __name__ == "__main__":
