@@ -83,7 +83,8 @@ def resolve(base: AddressBase, queries: pa.Table) -> pa.Table:
     One row per query, same order; columns of RESOLUTION_SCHEMA. Equal queries get equal answers whatever stands beside them.
     """
     frame = _query_frame(queries)
-    distinct = frame.unique(maintain_order=True)
+    all_distinct = frame.width == 1 and frame["text"].n_unique() == frame.height  # several times cheaper than making them distinct
+    distinct = frame if all_distinct else frame.unique(maintain_order=True)
     report = _in_batches(base, distinct)
     if distinct.height < frame.height:
         place = frame.join(distinct.with_row_index("_place"), on=frame.columns, how="left", nulls_equal=True, maintain_order="left")[
@@ -93,21 +94,28 @@ def resolve(base: AddressBase, queries: pa.Table) -> pa.Table:
     return report
 
 
-_BATCH = 150_000
+_BATCH = 300_000
 
 
 def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pa.Table:
     """All stages on batches in parallel (Polars lets go of the interpreter; one text operation alone uses one core)."""
     workers = pl.thread_pool_size()
-    size = min(_BATCH, max(5_000, -(-distinct.height // workers)))
+    # Equal batches, the same number for every worker: the last one to finish sets the time.
+    rounds = max(1, -(-distinct.height // (_BATCH * workers)))
+    size = max(5_000, -(-distinct.height // (rounds * workers)))
     if distinct.height <= size:
         return _answers(base, distinct)
-    for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base),
-                     _level_codes(base)):  # fmt: skip
-        del prepared
+    prepare(base)
     parts = [distinct.slice(start, size) for start in range(0, distinct.height, size)]
     with ThreadPoolExecutor(workers) as pool:
         return pa.concat_tables(pool.map(lambda part: _answers(base, part), parts))
+
+
+def prepare(base: AddressBase) -> None:
+    """Build all that the resolver keeps beside the saved index, so that the first texts do not wait for it."""
+    for prepared in (base.key_index, base.gazetteer, base.numbers, _correctable(base), _confusions(base), _division_tree(base),
+                     _level_codes(base), _division_mark(base, "district"), _division_mark(base, "community"), _number_order(base), _calibration()):  # fmt: skip
+        del prepared
 
 
 def _answers(base: AddressBase, distinct: pl.DataFrame) -> pa.Table:
@@ -352,6 +360,14 @@ def _division_name(base: AddressBase, level: str) -> pl.Series:
     return cache[level]
 
 
+def _division_mark(base: AddressBase, level: str) -> pl.Series:
+    """The mark that each division of that level has in a marked text (null for other nodes). Kept on the base."""
+    cache = base.__dict__.setdefault("_division_marks", {})
+    if level not in cache:
+        cache[level] = MARK[level] + _division_name(base, level) + END
+    return cache[level]
+
+
 def _weigh(work: Work, rows: np.ndarray) -> None:
     """Evidence beside the door itself: does the district that the text (or the hint) names agree, is the name's left boundary clean."""
     base = work.base
@@ -366,19 +382,14 @@ def _weigh(work: Work, rows: np.ndarray) -> None:
         ("district", DISTRICT_AGREES, DISTRICT_SILENT, DISTRICT_CONFLICT),
         ("community", COMMUNITY_AGREES, 0, COMMUNITY_CONFLICT),
     ):
-        first = marked.str.extract(f"{MARK[level]}([^{END}]+){END}", 1)
-        own = _division_name(base, level).gather(base.core[level].gather(node))
-        known = own.is_not_null()
-        equal = (first == own).fill_null(False)
-        unequal = (first.is_not_null() & known & ~equal).arg_true()
-        value = np.where(first.is_null().to_numpy() | ~known.to_numpy(), silent, np.where(equal.to_numpy(), agrees, conflict)).astype(
-            np.int16
+        division = base.core[level].gather(node)
+        read = pl.DataFrame({"m": marked, "own": _division_mark(base, level).gather(division)}).select(
+            named=pl.col("m").str.contains(MARK[level], literal=True) & pl.col("own").is_not_null(),
+            inside=pl.col("m").str.contains(pl.col("own"), literal=True).fill_null(False),
         )
-        if len(unequal):
-            again = pl.DataFrame({"m": marked.gather(unequal), "n": MARK[level] + own.gather(unequal) + END})
-            inside = again.select(pl.col("m").str.contains(pl.col("n"), literal=True)).to_series().fill_null(False).to_numpy()
-            value[unequal.to_numpy()[inside]] = agrees
+        value = np.where(read["inside"].to_numpy(), agrees, np.where(read["named"].to_numpy(), conflict, silent)).astype(np.int16)
         if level in work.queries.columns:
+            own = _division_name(base, level).gather(division)
             hint = comparable(work.queries[level].gather(rows), base.grammar)
             value[((hint == own).fill_null(False)).to_numpy() & (value == silent)] = agrees
         evidence |= value
@@ -542,16 +553,13 @@ def stage_missing_number(work: Work) -> None:
     if not len(known):
         return
     number = slots["number"].gather(rows[known]).str.extract(r"(\d+)").cast(pl.UInt32, strict=False)
-    asked = pl.DataFrame({"at": known, "street": node[known].astype(np.uint32), "number": number}).filter(pl.col("number").is_not_null())
-    asked = asked.with_columns(side=(pl.col("number") % 2).cast(pl.UInt8)).sort("street", "side", "number")
-    sides = base.numbers.select("street", "side", "number", "community", "neighbourhood").with_columns(pl.col("street").cast(pl.UInt32))
-    below = asked.join_asof(
-        sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="backward", check_sortedness=False
-    )
-    above = asked.join_asof(
-        sides.with_columns(other="number"), on="number", by=["street", "side"], strategy="forward", check_sortedness=False
-    )
-    joined = below.with_columns(c2=above["community"], n2=above["neighbourhood"])
+    asked = pl.DataFrame({"at": known, "street": node[known], "number": number}).filter(pl.col("number").is_not_null())
+    below, above = _neighbours(base, asked["street"].to_numpy(), asked["number"].to_numpy())
+    community, neighbourhood = base.numbers["community"], base.numbers["neighbourhood"]
+    joined = asked.select("at").with_columns(
+        community=community.gather(below), neighbourhood=neighbourhood.gather(below),
+        c2=community.gather(above), n2=neighbourhood.gather(above),
+    )  # fmt: skip
     same = joined.filter((pl.col("community") == pl.col("c2")) & pl.col("community").is_not_null())
     at = rows[same["at"].to_numpy()]
     work.community[at] = same["community"].cast(pl.Int64).to_numpy()
@@ -563,6 +571,33 @@ def stage_missing_number(work: Work) -> None:
     agree = (named == NONE) | (named == same["community"].cast(pl.Int64).to_numpy())
     work.neighbourhood[at] = np.where(agree, lin.to_numpy(), NONE)
     work.reason[at[agree]] = REASON["number_missing_neighbours"]
+
+
+def _neighbours(base: AddressBase, street: np.ndarray, number: np.ndarray) -> tuple[pl.Series, pl.Series]:
+    """Places in `base.numbers` of the next registered numbers below and above (or at) the asked ones, on the same street and side; null where none."""
+    order, asked = _number_order(base), _street_side_number(street, number)
+    below, above = np.searchsorted(order, asked, side="right") - 1, np.searchsorted(order, asked, side="left")
+    line = asked >> np.uint64(32)
+
+    def on_line(place: np.ndarray) -> pl.Series:
+        inside = (place >= 0) & (place < len(order))
+        inside[inside] = (order[place[inside]] >> np.uint64(32)) == line[inside]
+        return _index(np.where(inside, place, NONE))
+
+    return on_line(below), on_line(above)
+
+
+def _number_order(base: AddressBase) -> np.ndarray:
+    """`base.numbers` as integers that rise in its own order. Kept on the base."""
+    if "_number_order" not in base.__dict__:
+        base.__dict__["_number_order"] = _street_side_number(base.numbers["street"].to_numpy(), base.numbers["number"].to_numpy())
+    return base.__dict__["_number_order"]
+
+
+def _street_side_number(street: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Street, side (1 odd) and number in one integer: 31, 1 and 32 bits."""
+    number = number.astype(np.uint64)
+    return (street.astype(np.uint64) << np.uint64(33)) | ((number % np.uint64(2)) << np.uint64(32)) | number
 
 
 def _named_community(work: Work, rows: np.ndarray) -> np.ndarray:
@@ -585,18 +620,21 @@ def _deepest_street(work: Work, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """The deepest registered part of the street that a text names, and whether that is the whole of it."""
     base = work.base
     street = work.slots["street_part"].gather(rows)
-    parts = split_street_part(street, base.grammar)
-    whole_road = parts["road"].str.extract(f"^([^{END}]+{END})", 1)
-    node = np.full(len(rows), NONE, dtype=np.int64)
-    whole = np.zeros(len(rows), dtype=bool)
-    for key in (street, parts["lane"], parts["road"], whole_road):
-        wanted = np.flatnonzero((node == NONE) & key.is_not_null().to_numpy())
+    found, count, _ = base.key_index.find(street)
+    whole = (found != NONE) & (count == 1)
+    node = np.where(whole, found, NONE)
+    rest = np.flatnonzero(~whole & street.is_not_null().to_numpy())
+    if not len(rest):
+        return node, whole
+    part = street.gather(rest)
+    parts = split_street_part(part, base.grammar)
+    for key in (parts["lane"], parts["road"], parts["road"].str.extract(f"^([^{END}]+{END})", 1)):
+        wanted = np.flatnonzero((node[rest] == NONE) & ((key != part).fill_null(False)).to_numpy())
         if not len(wanted):
             continue
         found, count, _ = base.key_index.find(key.gather(wanted))
         hit = (found != NONE) & (count == 1)
-        node[wanted[hit]] = found[hit]
-        whole[wanted[hit]] = (key.gather(wanted[hit]) == street.gather(wanted[hit])).to_numpy()
+        node[rest[wanted[hit]]] = found[hit]
     return node, whole
 
 
@@ -687,6 +725,7 @@ def stage_corrected(work: Work) -> None:
     proposed = proposed.filter(pl.col("cost") <= pl.col("cost").min().over("parent", "unknown") + 0.4).select(
         "parent", "candidate", "cost", pl.col("kind").cast(pl.String), piece="unknown"
     )
+    proposed = pl.concat([proposed, _without_type(base, asked, pieces)])
     size = pl.col("piece").str.len_chars()
     best = pieces.join(proposed, on=["parent", "piece"]).filter(pl.col("cost") == pl.col("cost").min().over("chunk", "parent"))
     best = best.filter(size == size.max().over("chunk", "parent", "candidate")).filter(pl.len().over("chunk", "parent") <= 5)
@@ -716,6 +755,19 @@ def stage_corrected(work: Work) -> None:
     work.method[target] = METHOD["correction"]
     resolved = target[work.outcome[target] == OUTCOME["resolved"]]
     work.reason[resolved] = REASON["correction"]
+
+
+def _without_type(base: AddressBase, asked: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+    """Roads whose type word the text leaves out before a section, lane or alley (罗斯福2段 for 罗斯福路2段): parent, candidate, cost, kind, piece.
+    Not before a number alone: parks, gates and station exits are so called (洲子2号)."""
+    slots = "|".join(slot.pattern for slot in base.grammar.street_slots)
+    chunks = asked.filter(pl.col("marked").str.extract(rf"([\p{{Han}}]{{2,12}})(?:{slots})", 1) == pl.col("chunk"))
+    names = [pl.col("piece") + suffix for suffix in base.grammar.road_suffixes]
+    roads = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["road"])).select("parent", candidate="name").unique()
+    full = pieces.join(chunks.select("chunk", "parent").unique(), on=["chunk", "parent"], how="semi")
+    full = full.select("parent", "piece").unique().with_columns(candidate=pl.concat_list(names)).explode("candidate")
+    cost = pl.lit(2.0, dtype=pl.Float32)
+    return full.join(roads, on=["parent", "candidate"]).select("parent", "candidate", cost=cost, kind=pl.lit("lost"), piece="piece")
 
 
 def _with_rows(frame: pl.DataFrame, rows: np.ndarray, values: pl.DataFrame) -> pl.DataFrame:

@@ -63,6 +63,12 @@ def _touched_names(base_old: AddressBase, base_new: AddressBase) -> pl.Series:
     moved = pl.concat(
         [keys[0].join(keys[1], on=["key", "form", "k"], how="anti"), keys[1].join(keys[0], on=["key", "form", "k"], how="anti")]
     )
+    # A place is found under its street and under its estate: both names of a changed place are touched, not only that of its identity.
+    names += [
+        table.filter(pl.col("k").is_in(changed["address_key"].unique().implode()))["key"]
+        .str.extract_all(f"[{MARK['road']}{MARK['estate']}][^{END}]+{END}").explode().drop_nulls().unique()
+        for table in keys
+    ]  # fmt: skip
     names.append(moved["key"].str.extract_all(f"[{MARK['road']}{MARK['estate']}][^{END}]+{END}").explode().drop_nulls().unique())
     return pl.concat([name.cast(pl.String).rename("name") for name in names]).str.replace(ALIAS, "").unique()
 

@@ -122,6 +122,19 @@ def test_plates_of_taiwan(taiwan: AddressBase, text: str, matched: str) -> None:
     assert answer(taiwan, text)["matched_text"] == f"海東市青山區{matched}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["青山區松濤路三段上101號", "青山區松濤路三段(101號", "青山區松濤路三段No.101號", "青山區松濤三段101號"],
+)
+def test_words_between_street_and_number_and_a_lost_type_word_are_read_over(taiwan: AddressBase, text: str) -> None:
+    assert answer(taiwan, text)["matched_text"] == "海東市青山區甲和里4鄰松濤路三段101號"
+
+
+@pytest.mark.parametrize("text", ["青山區高架道路(廈港街)24號", "青山區松濤路三段、廈港街(24號", "青山區廈港24號"])
+def test_a_number_that_may_be_another_streets_or_a_parks_makes_no_door(taiwan: AddressBase, text: str) -> None:
+    assert answer(taiwan, text)["level"] != "number"
+
+
 def test_a_missing_number_takes_the_community_of_its_neighbours(taiwan: AddressBase) -> None:
     found = answer(taiwan, "青山區松濤路三段103號")
     assert (found["outcome"], found["level"], found["community"], found["neighbourhood"]) == ("not_in_register", "road", "甲和里", "4鄰")
