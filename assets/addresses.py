@@ -70,15 +70,31 @@ def engine_fingerprint() -> str:
     return _hash([(path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
 
 
+def _divisions(workplace: Workplace, registered: bool) -> pa.Table:
+    """The district's divisions; where it lists none and no register came yet, the names in district.yaml, so that there is a base at all."""
+    listed = load_setting(workplace.district, "division")
+    if listed.num_rows or registered:
+        return listed
+    district = workplace.district
+    named = [(level, name) for level in ("province", "city", "district") if (name := getattr(district, level))]
+    named = named or [("city", district.title_zh)]
+    codes = [f"{level}:{name}" for level, name in named]
+    rows = [
+        {"code": code, "name": name, "level": level, "parent_code": parent}
+        for code, (level, name), parent in zip(codes, named, [None, *codes], strict=False)
+    ]
+    return pa.Table.from_pylist(rows, schema=listed.schema)
+
+
 def address_base(workplace: Workplace, until: dt.date | None) -> BaseState:
     """The address base of all register dumps up to `until`: opened where it is prepared already, else folded from the dumps.
 
     A new dump is folded onto the prepared base of the dumps before it; the result equals a full fold (a property of `addressing`).
     """
-    divisions = load_setting(workplace.district, "division")
+    dumps = _dumps(workplace, until)
+    divisions = _divisions(workplace, registered=bool(dumps))
     aliases = load_setting(workplace.district, "alias")
     grammar = Grammar.load(workplace.district.grammar)
-    dumps = _dumps(workplace, until)
     done = ledger.current(workplace.lake, ledger.DELIVERIES, ledger.DELIVERIES_SCHEMA)
     version = {row["delivery"]: f"{row['version']}-{row['sha256']}-{row['mapping_fingerprint']}" for row in done.iter_rows(named=True)}
     ground = _hash(engine_fingerprint(), workplace.district.grammar, divisions.to_pylist(), aliases.to_pylist())
