@@ -95,7 +95,7 @@ def run_job(home: Path, district: str) -> dict[str, Any]:
         "tables": {line.table: [line.rows, round(line.seconds, 2), line.reused] for line in summary.tables},
         "rows": {line.feed: [line.rows_read, line.rows_accepted, line.rows_refused] for line in summary.feeds},
         "checks": [summary.checks_passed, summary.checks_warned, summary.checks_failed],
-        "threads": duckdb.sql("SELECT current_setting('threads')").fetchall()[0][0],
+        "threads": duckdb.execute("SELECT current_setting('threads')").fetchall()[0][0],
     }
 
 

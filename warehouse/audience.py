@@ -69,7 +69,9 @@ def suppress(rows: pa.Table, table: Table, smallest: int) -> pa.Table:
         if not chosen:
             break
         frame = frame.with_columns((pl.col("_gone") | pl.col("_row").is_in(list(chosen))).alias("_gone"))
-    hidden = [column.name for column in table.columns if column.name in rows.column_names and column.name not in keys and _is_number(column)]
+    hidden = [
+        column.name for column in table.columns if column.name in rows.column_names and column.name not in keys and _is_number(column)
+    ]
     done = frame.with_columns(pl.when(~pl.col("_gone")).then(pl.col(name)).alias(name) for name in hidden).drop("_row", "_gone")
     return done.to_arrow().cast(rows.schema)
 
@@ -144,7 +146,11 @@ def _judged(part: Path, name: str, column: str, position: int, tables: Mapping[s
     if known is None:
         return [f"{part}: {name}.{column} is in no contract; remedy: declare it with its classification"]
     if known.classification not in ALLOWED[audience]:
-        return [f"{part}: {name}.{column} is {known.classification}, which the {audience} audience may not see; remedy: leave it out, mask or key it"]
+        return [
+            f"{part}: {name}.{column} is {known.classification}, which the {audience} audience may not see; remedy: leave it out, mask or key it"
+        ]
     if audience != "restricted" and _TELLTALE.match(column) and known.type in ("text", "date"):
-        return [f"{part}: {name}.{column} bears the name of a personal column; remedy: publish the masked, keyed or redacted form under its own name"]
+        return [
+            f"{part}: {name}.{column} bears the name of a personal column; remedy: publish the masked, keyed or redacted form under its own name"
+        ]
     return []

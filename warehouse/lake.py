@@ -138,7 +138,9 @@ class Lake:
         if data is None or (isinstance(data, pa.Table) and data.num_rows == 0):
             self.open(name).delete(predicate, writer_properties=_WRITER, post_commithook_properties=_HOOKS)
         elif set(held) == set(values):
-            self._commit(name, data, mode="overwrite", schema_mode="merge" if merge_schema or schema is not None else None, predicate=predicate)
+            self._commit(
+                name, data, mode="overwrite", schema_mode="merge" if merge_schema or schema is not None else None, predicate=predicate
+            )
         else:
             wide = f"{column} IN ({', '.join(quoted(value) for value in dict.fromkeys(values))})"
             self._commit(name, data, mode="overwrite", schema_mode="merge" if merge_schema or schema is not None else None, predicate=wide)

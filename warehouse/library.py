@@ -130,7 +130,10 @@ def _date(moment: dt.datetime) -> str:
 def _columns(lake: Lake, name: str, wanted: Mapping[str, str]) -> str:
     """A select list that gives the wanted columns and types from a lake table which may lack some or hold others."""
     held = set(lake.schema(name).names) if lake.exists(name) else set()
-    return ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' if column in held else f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in wanted.items())
+    return ", ".join(
+        f'CAST("{column}" AS {kind}) AS "{column}"' if column in held else f'CAST(NULL AS {kind}) AS "{column}"'
+        for column, kind in wanted.items()
+    )
 
 
 def _stored(lake: Lake, name: str, wanted: Mapping[str, str]) -> str:
@@ -167,7 +170,9 @@ def tokens(sources: Sources, needed: Iterable[str]) -> dict[str, str]:
         schema, table = name.split(".")
         if schema in FEED_SCHEMAS:
             days = [str(row["day"]) for row in sources.deliveries if row["feed"] == table]
-            found[name] = modelling.digest([name, lake.data_version(f"clean/{table}"), days[-1:], sources.shown(table), sources.feeds[table].status_time])
+            found[name] = modelling.digest(
+                [name, lake.data_version(f"clean/{table}"), days[-1:], sources.shown(table), sources.feeds[table].status_time]
+            )
         elif schema == "district":
             found[name] = modelling.digest([name, load_setting(sources.district, table).to_pylist()])
         elif name == "addresses.link":
@@ -177,7 +182,9 @@ def tokens(sources: Sources, needed: Iterable[str]) -> dict[str, str]:
         elif name == modelling.CLOCK:
             found[name] = sources.as_of.isoformat()
         else:
-            found[name] = modelling.digest([name, lake.data_version(f"{schema}/{table}"), len(sources.deliveries) if schema == "ledger" else 0])
+            found[name] = modelling.digest(
+                [name, lake.data_version(f"{schema}/{table}"), len(sources.deliveries) if schema == "ledger" else 0]
+            )
     return found
 
 
@@ -196,7 +203,9 @@ def create_relations(connection: duckdb.DuckDBPyConnection, sources: Sources, ne
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given_setting")
             connection.unregister("given_setting")
         elif name == modelling.CLOCK:
-            connection.execute(f"CREATE TABLE {name} AS SELECT TIMESTAMP '{sources.as_of:%Y-%m-%d %H:%M:%S}' AS as_of, {_date(sources.as_of)} AS as_of_date")
+            connection.execute(
+                f"CREATE TABLE {name} AS SELECT TIMESTAMP '{sources.as_of:%Y-%m-%d %H:%M:%S}' AS as_of, {_date(sources.as_of)} AS as_of_date"
+            )
         elif name == "addresses.link":
             _create_link(connection, sources)
         elif name == "ledger.deliveries":
@@ -209,7 +218,11 @@ def create_relations(connection: duckdb.DuckDBPyConnection, sources: Sources, ne
 def _create_feed(connection: duckdb.DuckDBPyConnection, sources: Sources, feed: str, wanted: set[str]) -> None:
     contract, lake, name = sources.feeds[feed], sources.lake, f"clean/{feed}"
     shape = {column.name: duckdb_type(column) for column in contract.clean_columns}
-    relation = lake.relation(name, arrow_schema(contract.clean_columns)) if lake.exists(name) else empty_relation(arrow_schema(contract.clean_columns))
+    relation = (
+        lake.relation(name, arrow_schema(contract.clean_columns))
+        if lake.exists(name)
+        else empty_relation(arrow_schema(contract.clean_columns))
+    )
     columns = _columns(lake, name, shape) if lake.exists(name) else "*"
     connection.execute(f"CREATE VIEW stored.{feed} AS SELECT {columns} FROM {relation} WHERE delivery_date <= {_date(sources.as_of)}")
     opened = ", ".join(f'"{column.name}"' for column in contract.open_columns)
@@ -275,7 +288,11 @@ def _create_link(connection: duckdb.DuckDBPyConnection, sources: Sources) -> Non
 
 
 def bind_all(
-    steps: Sequence[PythonStep] = (), *, folder: Path = modelling.HERE, tables: Mapping[str, Table] | None = None, feeds: Mapping[str, Feed] | None = None
+    steps: Sequence[PythonStep] = (),
+    *,
+    folder: Path = modelling.HERE,
+    tables: Mapping[str, Table] | None = None,
+    feeds: Mapping[str, Feed] | None = None,
 ) -> list[str]:
     """Bind every model against empty inputs, compare columns and types with contracts, and lint; gives all problems found, [] when sound."""
     declared = dict(contracts.tables() if tables is None else tables)
@@ -289,7 +306,9 @@ def bind_all(
         modelling.order(found, shapes)
     except ModelError as error:
         problems.append(str(error))
-    problems += [f"{name}: has a contract and neither SQL nor step; remedy: write one of them" for name in modelling.without_model(found, declared)]
+    problems += [
+        f"{name}: has a contract and neither SQL nor step; remedy: write one of them" for name in modelling.without_model(found, declared)
+    ]
     problems += _contract_problems(declared)
     schema = shapes | modelling.table_schema(declared)
     restricted = {name for name, model in found.items() if model.restricted}
@@ -312,11 +331,15 @@ def _contract_problems(tables: Mapping[str, Table]) -> list[str]:
         if "public" in table.audiences:
             closed = [key for key in table.keys if table.column(key).classification != "public"]
             if closed:
-                problems.append(f"{name}: is for the public, but its keys {closed} are not; remedy: class them public, or take the audience away")
+                problems.append(
+                    f"{name}: is for the public, but its keys {closed} are not; remedy: class them public, or take the audience away"
+                )
         if "restricted" not in table.audiences or len(table.audiences) > 1:
             personal = [column.name for column in table.columns if column.classification in ("personal", "sensitive")]
             if personal:
-                problems.append(f"{name}: {personal} are personal and the table is not for the restricted audience alone; remedy: masked or keyed forms, or audiences [restricted]")
+                problems.append(
+                    f"{name}: {personal} are personal and the table is not for the restricted audience alone; remedy: masked or keyed forms, or audiences [restricted]"
+                )
         for group in table.small_groups:
             if group not in {column.name for column in table.columns}:
                 problems.append(f"{name}: small_groups names {group}, which is no column; remedy: correct the name")
@@ -342,7 +365,9 @@ def bind(connection: duckdb.DuckDBPyConnection, model: Model, sql: str | None = 
         return [f"{model.where}: {str(error).splitlines()[0]}; remedy: correct the SQL"]
     declared = [column.name for column in model.table.columns]
     if [name for name, _ in given] != declared:
-        return [f"{model.where}: gives columns {', '.join(name for name, _ in given)}; the contract of {model.name} says {', '.join(declared)}"]
+        return [
+            f"{model.where}: gives columns {', '.join(name for name, _ in given)}; the contract of {model.name} says {', '.join(declared)}"
+        ]
     return [
         f"{model.where}: {column.name} is {kind} in the SQL and {duckdb_type(column)} in the contract of {model.name}; remedy: CAST it, or correct the contract"
         for (_, kind), column in zip(given, model.table.columns, strict=True)
@@ -470,7 +495,9 @@ def _address(table: Table) -> str:
     return f"{_catalog(table)}.{table.name}"
 
 
-def open_connection(*, memory_limit: str | None = None, temporary: Path | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def open_connection(
+    *, memory_limit: str | None = None, temporary: Path | None = None, threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that fetches nothing from anywhere. `memory_limit` as DuckDB writes it, e.g. `4GB`."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     connection.execute("SET preserve_insertion_order = true")
@@ -515,7 +542,9 @@ def build(
                 _make(libraries, model)
                 rows, content = content_of(connection, model.table, libraries.address(model.name))
                 seconds = time.perf_counter() - started
-            libraries.tables[model.name] = BuiltTable(model.name, rows, seconds, planned.fingerprints[model.name], content, model.name in kept)
+            libraries.tables[model.name] = BuiltTable(
+                model.name, rows, seconds, planned.fingerprints[model.name], content, model.name in kept
+            )
             if on_table:
                 on_table(model.name, rows, seconds)
         return libraries
@@ -539,7 +568,11 @@ def _take_over(libraries: Libraries, former: Former | None) -> set[str]:
     names = [theme for theme in THEMES if theme in by_catalog] + sorted(name for name in by_catalog if name.startswith("restricted_"))
     for catalog in names:
         path = library_path(libraries.folder, catalog)
-        same = [table for table in by_catalog[catalog] if former and former.fingerprint(table.full_name) == libraries.plan.fingerprints[table.full_name]]
+        same = [
+            table
+            for table in by_catalog[catalog]
+            if former and former.fingerprint(table.full_name) == libraries.plan.fingerprints[table.full_name]
+        ]
         old = library_path(former.folder, catalog) if former else None
         if same and old is not None and old.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -549,7 +582,12 @@ def _take_over(libraries: Libraries, former: Former | None) -> set[str]:
             except duckdb.Error:  # a damaged file: what it held is built anew
                 path.unlink()
                 libraries.attach(catalog, path)
-            held = {row[0] for row in libraries.connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [catalog]).fetchall()}
+            held = {
+                row[0]
+                for row in libraries.connection.execute(
+                    "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [catalog]
+                ).fetchall()
+            }
             keep = {table.name for table in same} & held
             for name in sorted(held - keep):
                 libraries.connection.execute(f'DROP TABLE {catalog}."{name}"')
@@ -573,7 +611,9 @@ def _make(libraries: Libraries, model: Model) -> None:
         try:
             connection.execute(f"INSERT INTO {target} {sql}")
         except duckdb.Error as error:
-            raise ModelError(f"{model.where}: {_without_values(error)}; remedy: see the contract of {model.name} and the model's SQL") from None
+            raise ModelError(
+                f"{model.where}: {_without_values(error)}; remedy: see the contract of {model.name} and the model's SQL"
+            ) from None
     for statement in comments(model.table, target):
         connection.execute(statement)
 
@@ -605,11 +645,16 @@ def _addressed(model: Model, libraries: Libraries) -> str:
 def _make_by_step(libraries: Libraries, model: Model, target: str) -> None:
     assert model.step is not None
     connection, sources, tables = libraries.connection, libraries.plan.sources, libraries.plan.tables
-    given = {name: connection.sql(f"SELECT * FROM {libraries.address(name) if name in tables else name}").to_arrow_table() for name in model.inputs}
+    given = {
+        name: connection.sql(f"SELECT * FROM {libraries.address(name) if name in tables else name}").to_arrow_table()
+        for name in model.inputs
+    }
     result = model.step.run(given, StepContext(sources.as_of, sources.district.folder))
     schema = arrow_schema(model.table.columns)
     if result.schema.names != schema.names:
-        raise ModelError(f"{model.where}: gives columns {', '.join(result.schema.names)}; the contract of {model.name} says {', '.join(schema.names)}")
+        raise ModelError(
+            f"{model.where}: gives columns {', '.join(result.schema.names)}; the contract of {model.name} says {', '.join(schema.names)}"
+        )
     try:
         result = result.cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -631,5 +676,9 @@ def content_of(connection: duckdb.DuckDBPyConnection, table: Table, address: str
     rows or the number of threads. It costs a tenth of an MD5 over text; it may change with DuckDB's version, which the manifest names.
     """
     listed = ", ".join(f'"{column.name}"' for column in table.columns)
-    row = connection.execute(f"SELECT count(*), sum(hash({listed})::HUGEINT), sum(hash('govlake', {listed})::HUGEINT) FROM {address}").fetchall()[0]
-    return int(row[0]), modelling.digest([[column.name, duckdb_type(column)] for column in table.columns] + [str(value) for value in row], 32)
+    row = connection.execute(
+        f"SELECT count(*), sum(hash({listed})::HUGEINT), sum(hash('govlake', {listed})::HUGEINT) FROM {address}"
+    ).fetchall()[0]
+    return int(row[0]), modelling.digest(
+        [[column.name, duckdb_type(column)] for column in table.columns] + [str(value) for value in row], 32
+    )

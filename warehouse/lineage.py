@@ -57,7 +57,9 @@ def build(planned: Plan, former: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def _mark(model: Model, schema: Mapping[str, Mapping[str, str]]) -> str:
-    return modelling.digest([model.sql, list(model.inputs), [schema[name] for name in model.inputs], [column.name for column in model.table.columns]])
+    return modelling.digest(
+        [model.sql, list(model.inputs), [schema[name] for name in model.inputs], [column.name for column in model.table.columns]]
+    )
 
 
 def _of_table(model: Model, schema: Mapping[str, Mapping[str, str]], mark: str) -> dict[str, Any]:
@@ -99,7 +101,9 @@ def _headers(feed: Feed, planned: Plan) -> dict[str, list[str]]:
     mapping = planned.sources.district.feeds.get(feed.name)
     found: dict[str, list[str]] = {}
     for column in feed.columns:
-        combined = [" + ".join(header) for header in (mapping.headers.get(column.name, ()) if mapping else ()) if not isinstance(header, str)]
+        combined = [
+            " + ".join(header) for header in (mapping.headers.get(column.name, ()) if mapping else ()) if not isinstance(header, str)
+        ]
         found[column.name] = list(dict.fromkeys([column.name, column.title_zh, *combined, *column.headers]))
     for protection in feed.protect:
         sources = [header for source in protection.sources for header in found[source]]

@@ -85,9 +85,7 @@ def inputs_of(tree: exp.Expr) -> tuple[str, ...]:
     return tuple(sorted({f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db}))
 
 
-def models(
-    steps: Iterable[PythonStep] = (), *, folder: Path = HERE, tables: Mapping[str, Table] | None = None
-) -> dict[str, Model]:
+def models(steps: Iterable[PythonStep] = (), *, folder: Path = HERE, tables: Mapping[str, Table] | None = None) -> dict[str, Model]:
     """All models by full table name. ModelError where a table has no contract, no model, or two."""
     declared = contracts.tables() if tables is None else tables
     paths = {f"{path.parent.name}.{path.stem}": path for path in sorted((folder / "themes").glob("*/*.sql"))}
@@ -121,7 +119,9 @@ def order(found: Mapping[str, Model], known: Collection[str], wanted: Collection
     for model in found.values():
         for name in model.inputs:
             if name not in found and name not in known:
-                raise ModelError(f"{model.where}:{_line_of(model, name)}: {name} is neither a table nor an input; remedy: correct the name{_nearest(name, [*found, *known])}")
+                raise ModelError(
+                    f"{model.where}:{_line_of(model, name)}: {name} is neither a table nor an input; remedy: correct the name{_nearest(name, [*found, *known])}"
+                )
     graph = {name: sorted(need for need in found[name].inputs if need in found) for name in sorted(found)}
     if wanted is not None:
         graph = {name: graph[name] for name in sorted(_needed(graph, wanted))}
@@ -130,7 +130,9 @@ def order(found: Mapping[str, Model], known: Collection[str], wanted: Collection
     except graphlib.CycleError as error:
         circle = " → ".join(reversed(error.args[1]))
         first = found[error.args[1][0]]
-        raise ModelError(f"{first.where}: tables need each other in a circle: {circle}; remedy: let one of them read its inputs' inputs") from error
+        raise ModelError(
+            f"{first.where}: tables need each other in a circle: {circle}; remedy: let one of them read its inputs' inputs"
+        ) from error
 
 
 def _needed(graph: Mapping[str, Iterable[str]], wanted: Collection[str]) -> set[str]:
@@ -158,7 +160,17 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 # Lint
 
 _WALL_CLOCK = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentDatetime, exp.Rand, exp.Uuid)
-_FORBIDDEN_NAMES = {"now", "random", "today", "uuid", "gen_random_uuid", "setseed", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp"}
+_FORBIDDEN_NAMES = {
+    "now",
+    "random",
+    "today",
+    "uuid",
+    "gen_random_uuid",
+    "setseed",
+    "get_current_timestamp",
+    "transaction_timestamp",
+    "current_localtimestamp",
+}
 _ORDERED = (exp.ArrayAgg, exp.GroupConcat, exp.First, exp.Last)
 _ORDERED_NAMES = {"list", "string_agg", "group_concat", "listagg", "first", "last", "arbitrary", "histogram"}
 _REFUSED = (exp.AnyValue, exp.Mode, exp.ApproxDistinct, exp.ApproxQuantile)
@@ -180,7 +192,9 @@ def lint(model: Model, schema: Mapping[str, Mapping[str, str]] | None = None, re
     try:
         tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
     except UnsupportedError as error:
-        problems.append(f"{model.where}:1: cannot be translated to Spark: {error}; remedy: say it in the common subset, or write a Python step")
+        problems.append(
+            f"{model.where}:1: cannot be translated to Spark: {error}; remedy: say it in the common subset, or write a Python step"
+        )
     if schema is not None:
         problems += [f"{model.where}:{_line(node)}: {text}" for node, text in _double_sums(model, schema)]
     return sorted(dict.fromkeys(problems))
@@ -202,14 +216,19 @@ def _reach(model: Model, restricted: Collection[str]) -> Iterator[tuple[str, str
 def _subset(tree: exp.Query) -> Iterator[tuple[exp.Expr, str]]:
     for node in tree.walk():
         name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
-        if (isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
+        if (isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)) or (
+            isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
+        ):
             yield node, "SELECT *: name the columns"
         elif isinstance(node, (exp.Lambda, exp.Comprehension)):
             yield node, "an anonymous function; remedy: set-wise SQL, or a Python step"
         elif isinstance(node, _WALL_CLOCK) or name in _FORBIDDEN_NAMES:
             yield node, "the wall clock or chance; remedy: read run.clock"
         elif isinstance(node, _REFUSED):
-            yield node, f"{type(node).__name__.lower()} depends on the order of rows or is approximate; remedy: min, max, or row_number over a total order"
+            yield (
+                node,
+                f"{type(node).__name__.lower()} depends on the order of rows or is approximate; remedy: min, max, or row_number over a total order",
+            )
         elif (isinstance(node, _ORDERED) or name in _ORDERED_NAMES) and not _has_order(node):
             yield node, f"{(name or type(node).__name__).lower()} without ORDER BY; remedy: write the order inside the call"
         elif isinstance(node, exp.Window) and isinstance(node.this, _ORDERED_WINDOWS) and not node.args.get("order"):
@@ -232,8 +251,15 @@ def _result(model: Model) -> Iterator[tuple[exp.Expr, str]]:
     if names != declared:
         missing = [name for name in declared if name not in names]
         extra = [name for name in names if name not in declared]
-        what = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"gives {', '.join(extra)} too"] * bool(extra) + ["has another order"] * (not missing and not extra)
-        yield tree.selects[0] if tree.selects else tree, f"columns differ from the contract of {model.name}: the SQL {'; '.join(what)}; remedy: name the contract's columns in its order"
+        what = (
+            [f"lacks {', '.join(missing)}"] * bool(missing)
+            + [f"gives {', '.join(extra)} too"] * bool(extra)
+            + ["has another order"] * (not missing and not extra)
+        )
+        yield (
+            tree.selects[0] if tree.selects else tree,
+            f"columns differ from the contract of {model.name}: the SQL {'; '.join(what)}; remedy: name the contract's columns in its order",
+        )
     ordered = tree.args.get("order")
     by = [key.this.name if isinstance(key.this, exp.Column) else "" for key in ordered.expressions] if ordered else []
     if by[: len(table.keys)] != list(table.keys):
@@ -323,5 +349,3 @@ def _code_of(step: PythonStep) -> str:
 
 def _contracts_fingerprint() -> str:
     return digest([table.model_dump(mode="json") for table in contracts.tables().values()])
-
-

@@ -56,7 +56,9 @@ class Pseudonyms:
             _write_new(path, secrets.token_bytes(KEY_BYTES))
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
-            raise KeyProblem(f"{path} may be read by others (mode {mode:04o}); remedy: chmod 600 {path}, and rotate the key if others could read it")
+            raise KeyProblem(
+                f"{path} may be read by others (mode {mode:04o}); remedy: chmod 600 {path}, and rotate the key if others could read it"
+            )
         return cls(_decoded(path.read_text(encoding="ascii").strip(), path.name))
 
     @property
@@ -236,7 +238,10 @@ def person_keys(parts: pl.DataFrame, pseudonyms: Pseudonyms) -> tuple[pl.Series,
     A resident identity number counts alone; another document by kind and number; without a number the key is made from household,
     name and birth date and is weak. Without household or name there is no key: a name alone never makes one.
     """
-    have = {column: _nullified(_bare(pl.col(column))) if column in parts.columns else pl.lit(None, pl.String) for column in ("number", "kind", "household", "name", "birth_date")}
+    have = {
+        column: _nullified(_bare(pl.col(column))) if column in parts.columns else pl.lit(None, pl.String)
+        for column in ("number", "kind", "household", "name", "birth_date")
+    }
     number = full_identity_number(have["number"])
     resident = number.str.contains(r"^\d{17}[\dX]$") & (have["kind"].is_null() | (have["kind"] == "RESIDENT_ID"))
     strong = (
@@ -257,7 +262,39 @@ def person_keys(parts: pl.DataFrame, pseudonyms: Pseudonyms) -> tuple[pl.Series,
 
 # Masks
 
-COMPOUND = ["欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "司徒", "司空", "夏侯", "端木", "轩辕", "长孙", "宇文", "独孤", "南宫", "西门", "百里", "呼延", "申屠", "太史", "钟离", "澹台", "第五", "歐陽", "諸葛", "東方", "司馬"]
+COMPOUND = [
+    "欧阳",
+    "司马",
+    "上官",
+    "诸葛",
+    "东方",
+    "皇甫",
+    "尉迟",
+    "公孙",
+    "慕容",
+    "令狐",
+    "司徒",
+    "司空",
+    "夏侯",
+    "端木",
+    "轩辕",
+    "长孙",
+    "宇文",
+    "独孤",
+    "南宫",
+    "西门",
+    "百里",
+    "呼延",
+    "申屠",
+    "太史",
+    "钟离",
+    "澹台",
+    "第五",
+    "歐陽",
+    "諸葛",
+    "東方",
+    "司馬",
+]
 _SURNAMES = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白"
     "崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟"
@@ -274,7 +311,9 @@ def _masked_name(value: pl.Expr) -> pl.Expr:
     """姓**: the family name and two stars, whatever the length."""
     bare = value.str.strip_chars()
     compound = bare.str.slice(0, 2).is_in(COMPOUND) & (bare.str.len_chars() > 2)
-    return pl.when(bare != "").then(pl.concat_str(pl.when(compound).then(bare.str.slice(0, 2)).otherwise(bare.str.slice(0, 1)), pl.lit("**")))
+    return pl.when(bare != "").then(
+        pl.concat_str(pl.when(compound).then(bare.str.slice(0, 2)).otherwise(bare.str.slice(0, 1)), pl.lit("**"))
+    )
 
 
 def _masked_phone(value: pl.Expr) -> pl.Expr:
@@ -311,7 +350,9 @@ _COMPOUNDS = "|".join(COMPOUND)
 _NAME = rf"(?:(?:{_COMPOUNDS})[\p{{Han}}]{{1,2}}|[{SURNAMES}]{_NAME_REST}{{1,2}})"
 _LAZY_NAME = rf"(?:(?:{_COMPOUNDS})[\p{{Han}}]{{1,2}}?|[{SURNAMES}]{_NAME_REST}{{1,2}}?)"
 _SHORT_NAME = rf"(?:(?:{_COMPOUNDS})[\p{{Han}}]{{0,2}}?|[{SURNAMES}][\p{{Han}}]{{0,2}}?|[小老阿][{SURNAMES}])"
-_HONORIFIC = "先生|女士|小姐|太太|阿姨|大爷|大妈|大叔|大姐|大哥|叔叔|伯伯|奶奶|爷爷|婆婆|师傅|老师|同志|同學|同学|经理|主任|医生|律师|夫人|某某|某"
+_HONORIFIC = (
+    "先生|女士|小姐|太太|阿姨|大爷|大妈|大叔|大姐|大哥|叔叔|伯伯|奶奶|爷爷|婆婆|师傅|老师|同志|同學|同学|经理|主任|医生|律师|夫人|某某|某"
+)
 _STRONG_CUE = "我叫|我名叫|名叫|名字叫|名字是|本人叫|本人|姓名|联系人|聯絡人|聯繫人|经办人|负责人|当事人|户主|戶主|业主姓名|诉求人|反映人|投诉人|举报人|申请人|来电人|信访人|法定代表人|法人代表|签收人|收件人|房东|租客叫"
 _CALLED = "我叫|我名叫|名叫|名字叫|名字是|本人叫|姓名|联系人|聯絡人|聯繫人|经办人|当事人|户主|戶主|业主姓名|诉求人|反映人|投诉人|举报人|申请人|来电人|信访人|法定代表人|法人代表|签收人|收件人"
 """Cues after which a short run of characters up to a comma or a number is a name, whatever the family name."""
@@ -355,7 +396,10 @@ _NUMBERS: _Rules = (
 
 _DOORS: _Rules = (
     # Taiwan: lane, alley, number, floor, with 之.
-    (rf"(?:{_NUMBER}\s?巷)?(?:{_NUMBER}\s?弄)?{_NUMBER}(?:之{_NUMBER})?[号號](?:之{_NUMBER})?(?:[-\s]?{_DOOR})*(?:[-\s]?\d{{1,4}}(?-u:\b))?", "[门牌]"),
+    (
+        rf"(?:{_NUMBER}\s?巷)?(?:{_NUMBER}\s?弄)?{_NUMBER}(?:之{_NUMBER})?[号號](?:之{_NUMBER})?(?:[-\s]?{_DOOR})*(?:[-\s]?\d{{1,4}}(?-u:\b))?",
+        "[门牌]",
+    ),
     # A chain of building, unit, floor, room; the last word may be missing: 3栋2单元501.
     (rf"{_DOOR}(?:[-,，\s]?{_DOOR})*(?:[-\s]?[A-Za-z]?\d{{2,5}})?", "[门牌]"),
     (r"(?-u:\b)[A-Za-z]?\d{1,4}-(?:\d{1,3}-)?\d{2,4}[A-Za-z]?(?-u:\b)", "[门牌]"),
@@ -409,5 +453,9 @@ def _without_known(texts: pl.Series, known: pl.Series) -> pl.Series:
         return frame["text"]
     rows = found.with_row_index("row").filter("hit")
     cut = rows.select("row", pl.col("text").str.split(by=pl.col("name")).list.join("[姓名]").alias("cut"))
-    return found.with_row_index("row").join(cut, on="row", how="left", maintain_order="left").select(pl.coalesce("cut", "text").alias("text")).to_series()
-
+    return (
+        found.with_row_index("row")
+        .join(cut, on="row", how="left", maintain_order="left")
+        .select(pl.coalesce("cut", "text").alias("text"))
+        .to_series()
+    )

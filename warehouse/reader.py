@@ -81,7 +81,10 @@ def readme(release: str, plan: Plan, rows: Mapping[str, int], states: Sequence[F
         "## Freshness 时效",
         "",
     ]
-    lines += [f"- {state.feed}: {'never delivered 从未交付' if state.days is None else f'{state.days} days old 天前'} ({state.decision})" for state in late]
+    lines += [
+        f"- {state.feed}: {'never delivered 从未交付' if state.days is None else f'{state.days} days old 天前'} ({state.decision})"
+        for state in late
+    ]
     lines += [] if late else ["All feeds are as fresh as the district asks. 各数据源均在规定时效内。"]
     lines += ["", "## Tables 数据表", ""]
     for theme in THEMES:
@@ -93,5 +96,8 @@ def readme(release: str, plan: Plan, rows: Mapping[str, int], states: Sequence[F
                 for table in sorted(mine, key=lambda table: table.name)
             ]
             lines.append("")
-    lines += ["Every table and column carries a comment in both languages 每个表与列均有中英文注释: `SELECT column_name, comment FROM duckdb_columns();`", ""]
+    lines += [
+        "Every table and column carries a comment in both languages 每个表与列均有中英文注释: `SELECT column_name, comment FROM duckdb_columns();`",
+        "",
+    ]
     return "\n".join(lines)

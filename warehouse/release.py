@@ -65,7 +65,14 @@ def _problem(kind: str, reason: str) -> Problem:
     message, _, remedy = reason.partition("; remedy: ")
     said, todo = _BLOCKED[kind]
     subject = message.split(": ")[0]
-    return Problem(kind=kind, severity="error", message=message, message_zh=f"{subject}：{said}（{message.partition(': ')[2]}）", remedy=remedy, remedy_zh=todo)
+    return Problem(
+        kind=kind,
+        severity="error",
+        message=message,
+        message_zh=f"{subject}：{said}（{message.partition(': ')[2]}）",
+        remedy=remedy,
+        remedy_zh=todo,
+    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,12 @@ def code_version() -> str:
     except importlib.metadata.PackageNotFoundError:
         version = "0"
     root = Path(__file__).parent.parent
-    files = [*(root / "warehouse").rglob("*.sql"), *(root / "warehouse").rglob("*.py"), *(root / "governance").rglob("*.py"), *(root / "contracts").rglob("*.yaml")]
+    files = [
+        *(root / "warehouse").rglob("*.sql"),
+        *(root / "warehouse").rglob("*.py"),
+        *(root / "governance").rglob("*.py"),
+        *(root / "contracts").rglob("*.yaml"),
+    ]
     return f"{version}+{model.digest([(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(files)], 12)}"
 
 
@@ -239,7 +251,9 @@ def prune(releases: Path, keep: int, now: dt.datetime | None = None) -> list[str
 
 def clear_unfinished(releases: Path) -> list[str]:
     """Delete what a killed run left behind. Only for who holds the home's lock: a build in progress looks the same."""
-    left = [path for path in releases.glob(".*") if path.name.startswith((BUILDING, ".deleting-", ".current-"))] if releases.is_dir() else []
+    left = (
+        [path for path in releases.glob(".*") if path.name.startswith((BUILDING, ".deleting-", ".current-"))] if releases.is_dir() else []
+    )
     for path in left:
         if path.is_symlink() or path.is_file():
             path.unlink()
@@ -437,9 +451,25 @@ def _mark(building: Building) -> None:
     for catalog, path in building.libraries.attached.items():
         target = f"{catalog}.{RELEASE_TABLE}"
         execute = building.connection.execute
-        execute(f"CREATE TABLE {target} (release_id VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, district VARCHAR NOT NULL, audience VARCHAR NOT NULL, code_version VARCHAR NOT NULL)")
-        execute(f"INSERT INTO {target} VALUES (?, ?, ?, ?, ?)", [building.id, sources.as_of, sources.district.name, path.parent.name, code_version()])
+        execute(
+            f"CREATE TABLE {target} (release_id VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, district VARCHAR NOT NULL, audience VARCHAR NOT NULL, code_version VARCHAR NOT NULL)"
+        )
+        execute(
+            f"INSERT INTO {target} VALUES (?, ?, ?, ?, ?)",
+            [building.id, sources.as_of, sources.district.name, path.parent.name, code_version()],
+        )
         execute(f"COMMENT ON TABLE {target} IS '发布版本 | The release that this library belongs to'")
+        for column, comment in _RELEASE_COMMENTS.items():
+            execute(f"COMMENT ON COLUMN {target}.{column} IS {quoted(comment)}")
+
+
+_RELEASE_COMMENTS = {
+    "release_id": "发布编号 | Release",
+    "as_of": "截至时间 | As-of moment",
+    "district": "区县 | District",
+    "audience": "受众 | Audience",
+    "code_version": "代码版本 | Code version",
+}
 
 
 def _export(building: Building) -> None:
@@ -451,7 +481,11 @@ def _export(building: Building) -> None:
         for audience in table.audiences:
             if audience not in libraries.plan.sources.district.audiences:
                 continue
-            source = libraries.address(name) if audience == "internal" or libraries.address(name) == f"restricted_{name}" else f"{audience}_{name}"
+            source = (
+                libraries.address(name)
+                if audience == "internal" or libraries.address(name) == f"restricted_{name}"
+                else f"{audience}_{name}"
+            )
             target = building.path / audience / "subjects" / f"{table.name}.parquet"
             target.parent.mkdir(parents=True, exist_ok=True)
             if not _linked(building, table, audience, target):
@@ -494,9 +528,14 @@ def breaking_changes(former: Path | None, tables: Mapping[str, Table]) -> list[s
         after = tables.get(name)
         if after is None:
             if before.audiences != ("restricted",):
-                problems.append(f"{name}: the table would be gone; who reads it breaks; remedy: bring it back, or begin a new line of releases (move the releases folder away)")
+                problems.append(
+                    f"{name}: the table would be gone; who reads it breaks; remedy: bring it back, or begin a new line of releases (move the releases folder away)"
+                )
         elif after.version.split(".")[0] == before.version.split(".")[0]:
-            problems += [f"{name}: {what}; who reads it breaks; remedy: take the change back, or raise version to {int(before.version.split('.')[0]) + 1}.0.0 in its contract" for what in _broken(before, after)]
+            problems += [
+                f"{name}: {what}; who reads it breaks; remedy: take the change back, or raise version to {int(before.version.split('.')[0]) + 1}.0.0 in its contract"
+                for what in _broken(before, after)
+            ]
     return problems
 
 
