@@ -262,7 +262,8 @@ class Table(Contract):
     theme: Theme
     audiences: tuple[Audience, ...] = ("internal",)
     small_groups: tuple[str, ...] = ()
-    """Count columns that are suppressed below the district's smallest group size in the `public` audience."""
+    """Counts that are suppressed below the district's smallest group size in the `public` audience: a column, or what is left of one when
+    another is taken away (`answers - satisfied`), since a reader can do that subtraction."""
 
     @property
     def full_name(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,6 +27,9 @@ class PythonStep:
 
     `run` gets the inputs by name as Arrow tables and gives the table, columns as its contract says, ordered by its keys.
     `uses_as_of`: whether the result depends on the as-of moment. `version` is raised when the function's meaning changes.
+    `origins`: column → the input columns (`event.event.due_at`) that its value is made from, since what a function does with columns
+    cannot be read from it as from SQL; a column that comes from no input (a constant, the clock) has an empty tuple. Without `origins`
+    lineage leads to whole tables.
     """
 
     table: str
@@ -34,3 +37,4 @@ class PythonStep:
     run: Callable[[Mapping[str, pa.Table], StepContext], pa.Table]
     version: int = 1
     uses_as_of: bool = False
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

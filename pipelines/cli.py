@@ -217,6 +217,19 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     command.status(home, as_json)
 
 
+@app.command(rich_help_panel=READ)
+def lineage(
+    name: Annotated[str, typer.Argument(help="theme.table or theme.table.column 表或字段", metavar="NAME")],
+    home: HomeOption = None,
+    uses: Annotated[bool, typer.Option("--uses", help="What is made of it, instead of what it is made from 下游引用")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Where a table or column comes from, back to the headers in the offices' files; or what is made of it. 数据血缘"""
+    from pipelines.commands import lineage as command
+
+    command.show(home, name, uses, as_json)
+
+
 @app.command(rich_help_panel=ADDRESS)
 def explain(
     text: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address as someone wrote it 地址文本")],

@@ -49,16 +49,18 @@ def suppress(rows: pa.Table, table: Table, smallest: int) -> pa.Table:
     """Take out counts from which a small group could be found out; the rows stay, their counts and measures become null.
 
     A row with a count of 1 … `smallest`-1 in one of `table.small_groups` loses all its counts and all measures made from them (numbers
-    that are no keys). So that a row cannot be found by subtracting the others from a total that is published elsewhere, every line of rows
+    and yes/no values that are no keys). So that a row cannot be found by subtracting the others from a total that is published elsewhere, every line of rows
     (all keys but one equal) that holds a suppressed row loses further ones, the smallest first, until at least two are gone and what
     is gone adds up to `smallest` in each count. Cell suppression as statistical offices do it (Hundepool et al., Statistical Disclosure
     Control, 2012, ch. 4), by whole rows; it protects against subtraction along one key, not against every combination of tables.
     """
-    counts = [name for name in table.small_groups if name in rows.column_names]
-    if not counts or not rows.num_rows:
+    groups = [group for group in table.small_groups if set(terms(group)) <= set(rows.column_names)]
+    if not groups or not rows.num_rows:
         return rows
     keys = list(table.keys)
-    frame = pl.DataFrame(pl.from_arrow(rows)).with_row_index("_row")
+    counts = [f"_group_{number}" for number in range(len(groups))]
+    sizes = [_size(group).alias(count) for group, count in zip(groups, counts, strict=True)]
+    frame = pl.DataFrame(pl.from_arrow(rows)).with_row_index("_row").with_columns(sizes)
     small = pl.any_horizontal(((pl.col(name) > 0) & (pl.col(name) < smallest)).fill_null(False) for name in counts)
     frame = frame.with_columns(small.alias("_gone"))
     lines = [[key for key in keys if key != left_out] for left_out in keys]
@@ -70,14 +72,24 @@ def suppress(rows: pa.Table, table: Table, smallest: int) -> pa.Table:
             break
         frame = frame.with_columns((pl.col("_gone") | pl.col("_row").is_in(list(chosen))).alias("_gone"))
     hidden = [
-        column.name for column in table.columns if column.name in rows.column_names and column.name not in keys and _is_number(column)
+        column.name for column in table.columns if column.name in rows.column_names and column.name not in keys and _is_measure(column)
     ]
-    done = frame.with_columns(pl.when(~pl.col("_gone")).then(pl.col(name)).alias(name) for name in hidden).drop("_row", "_gone")
+    done = frame.with_columns(pl.when(~pl.col("_gone")).then(pl.col(name)).alias(name) for name in hidden).drop("_row", "_gone", *counts)
     return done.to_arrow().cast(rows.schema)
 
 
-def _is_number(column: Column) -> bool:
-    return column.type == "integer" or column.decimal is not None
+def terms(group: str) -> tuple[str, ...]:
+    """The columns of a small group: one, or the whole and the part that is taken from it."""
+    return tuple(part.strip() for part in group.split(" - "))
+
+
+def _size(group: str) -> pl.Expr:
+    whole, *parts = terms(group)
+    return pl.col(whole) - pl.sum_horizontal(pl.col(part).fill_null(0) for part in parts) if parts else pl.col(whole)
+
+
+def _is_measure(column: Column) -> bool:
+    return column.type in ("integer", "boolean") or column.decimal is not None
 
 
 def _complement(frame: pl.DataFrame, line: list[str], keys: list[str], counts: list[str], smallest: int) -> set[int]:

@@ -26,6 +26,7 @@ from contracts.schema import arrow_schema, comments, create_table, duckdb_type, 
 from contracts.settings_file import load_setting
 from contracts.step import PythonStep, StepContext
 from warehouse import model as modelling
+from warehouse.audience import terms
 from warehouse.lake import Lake, empty_relation
 from warehouse.model import Model, ModelError
 
@@ -320,9 +321,24 @@ def bind_all(
             connection.execute(f"CREATE TABLE {name} ({body})")
         for model in found.values():
             problems += modelling.lint(model, schema, restricted)
-            if not model.step:
-                problems += bind(connection, model)
+            problems += _origin_problems(model, schema) if model.step else bind(connection, model)
     return problems
+
+
+def _origin_problems(model: Model, schema: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Whether a step that declares its columns' origins names all of its columns, and only columns of its inputs."""
+    assert model.step is not None
+    origins = model.step.origins
+    if not origins:
+        return []
+    declared = {column.name for column in model.table.columns}
+    problems = [f"{model.name}: origins and contract differ in {name}" for name in sorted(declared ^ set(origins))]
+    for column, sources in origins.items():
+        for source in sources:
+            relation, _, field = source.rpartition(".")
+            if relation not in model.inputs or field not in schema.get(relation, {}):
+                problems.append(f"{model.name}.{column}: its origin {source} is no column of an input")
+    return [f"{problem}; remedy: correct the step's origins" for problem in problems]
 
 
 def _contract_problems(tables: Mapping[str, Table]) -> list[str]:
@@ -341,7 +357,7 @@ def _contract_problems(tables: Mapping[str, Table]) -> list[str]:
                     f"{name}: {personal} are personal and the table is not for the restricted audience alone; remedy: masked or keyed forms, or audiences [restricted]"
                 )
         for group in table.small_groups:
-            if group not in {column.name for column in table.columns}:
+            if not set(terms(group)) <= {column.name for column in table.columns}:
                 problems.append(f"{name}: small_groups names {group}, which is no column; remedy: correct the name")
         for column in table.columns:
             if column.references and not _has_column(tables, column.references):

@@ -1,7 +1,7 @@
 """Lineage: which table and column comes from which, read from the SQL that runs, back to the feed's column and its source headers.
 
-Belongs here: making the lineage of a plan, and asking it. Not here: drawing it. A Python step gives lineage by table alone, since what a
-function does with columns is not written down.
+Belongs here: making the lineage of a plan, and asking it. Not here: drawing it. What a Python step does with columns cannot be read from
+it: the step declares it (`origins`), or gives lineage by table alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlglot.optimizer.scope import build_scope
 from sqlglot.schema import MappingSchema
 
 from contracts.model import Feed
+from contracts.step import PythonStep
 from warehouse import model as modelling
 from warehouse.library import FEED_SCHEMAS, Plan, relation_schema
 from warehouse.model import Model
@@ -58,13 +59,24 @@ def build(planned: Plan, former: Mapping[str, Any] | None = None) -> dict[str, A
 
 def _mark(model: Model, schema: Mapping[str, Mapping[str, str]]) -> str:
     return modelling.digest(
-        [model.sql, list(model.inputs), [schema[name] for name in model.inputs], [column.name for column in model.table.columns]]
+        [
+            model.sql,
+            model.step and _declared(model.step),
+            list(model.inputs),
+            [schema[name] for name in model.inputs],
+            [column.name for column in model.table.columns],
+        ]
     )
 
 
 def _of_table(model: Model, schema: Mapping[str, Mapping[str, str]], mark: str) -> dict[str, Any]:
     entry = {"kind": "python" if model.step else "sql", "file": model.where, "inputs": list(model.inputs), "mark": mark}
-    return entry | {"columns": None if model.step else _columns(model, schema)}
+    return entry | {"columns": _declared(model.step) if model.step else _columns(model, schema)}
+
+
+def _declared(step: PythonStep) -> dict[str, list[str]] | None:
+    """Sources of every column as the step declares them; None where it doesn't."""
+    return {column: sorted(sources) for column, sources in step.origins.items()} or None
 
 
 def _columns(model: Model, schema: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]] | None:
@@ -123,7 +135,7 @@ def read(release: Path | Mapping[str, Any]) -> Mapping[str, Any]:
 def column_lineage(release: Path | Mapping[str, Any], full_name: str, column: str) -> list[Edge]:
     """All edges from a published column back to feed columns, nearest first. KeyError for a table or column that is not there.
 
-    Where a table is made by a Python step, its edges lead to whole tables (`event.deadline.due_at` ← `event.event`).
+    Where a table is made by a Python step that declares no origins, its edges lead to whole tables (`subject.c.v` ← `event.b`).
     """
     known = read(release)
     tables = known["tables"]

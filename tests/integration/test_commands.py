@@ -66,6 +66,17 @@ def test_again_there_is_nothing_to_do(home: Path) -> None:
     assert "无需处理" in call("run", "--home", str(home))
 
 
+def test_lineage_leads_from_a_published_column_to_the_office_header_and_from_a_feed_column_to_all_that_uses_it(home: Path) -> None:
+    said = call("lineage", "event.ticket.status", "--home", str(home))
+    assert "latest.ticket.status" in said
+    assert "工单状态" in said
+    assert "subject.department_scorecard.done" in call("lineage", "latest.ticket.status", "--uses", "--home", str(home))
+    found = json.loads(call("lineage", "subject.building_portrait", "--json", "--home", str(home)))
+    assert "event.event" in found["lineage"]
+    call("lineage", "event.ticket.nothing", "--home", str(home), expected=2)
+    call("lineage", "event.nothing", "--home", str(home), expected=2)
+
+
 def test_status_names_feeds_release_and_last_run(home: Path) -> None:
     found = json.loads(call("status", "--home", str(home), "--json"))
     assert found["last_run"]["status"] == "released"

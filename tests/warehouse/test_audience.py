@@ -158,3 +158,10 @@ def test_the_gate_looks_into_parquet_too(tmp_path: Path) -> None:
     (tmp_path / "public/subjects").mkdir(parents=True)
     pq.write_table(pa.table({"place": ["a"], "note": ["x"]}), tmp_path / "public/subjects/t.parquet")
     assert ["note" in problem for problem in gate(tmp_path, {"subject.t": counts()}, ("internal", "public"))] == [True]
+
+
+def test_a_small_group_that_is_left_by_subtraction_within_a_row_takes_the_row() -> None:
+    table = cells(("a", "1", 20, 18), ("b", "1", 40, 30), ("c", "1", 60, 40))
+    assert suppress(table, counts(), 5).equals(table)
+    made = suppress(table, counts(("n", "done", "n - done")), 5)
+    assert [key[0] for key, value in shown(made).items() if value is None] == ["a", "b"]

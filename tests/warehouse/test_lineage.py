@@ -73,3 +73,24 @@ def test_every_sql_model_of_the_project_has_column_lineage(tmp_path: Path) -> No
     assert [name for name, entry in known["tables"].items() if entry["kind"] == "sql" and entry["columns"] is None] == []
     sources = {edge.source for edge in lineage.column_lineage(known, "subject.event_full_scope", "status")}
     assert "latest.ticket.status" in sources or "clean.ticket.status" in sources
+
+
+def test_a_python_step_that_declares_its_origins_is_traced_by_column(tmp_path: Path) -> None:
+    write(tmp_path, "event.a", "SELECT record_key AS k, status AS v FROM latest.ticket ORDER BY k")
+    step = PythonStep(
+        "subject.c", ("event.a",), lambda inputs, context: pa.table({}), origins={"k": ("event.a.k",), "v": ("event.a.k", "event.a.v")}
+    )
+    tables = {name: TABLES[name] for name in ("event.a", "subject.c")}
+    planned = library.plan(town.town(tmp_path / "home", tickets=1), [step], folder=tmp_path, tables=tables)
+    edges = lineage.column_lineage(lineage.build(planned), "subject.c", "v")
+    assert [edge.source for edge in edges] == ["event.a.k", "event.a.v", "latest.ticket.record_key", "latest.ticket.status"]
+
+
+@pytest.mark.parametrize(
+    "origins", [{"k": ("event.a.k",)}, {"k": ("event.a.k",), "v": ("event.a.nothing",)}, {"k": (), "v": ("event.b.v",)}]
+)
+def test_origins_that_do_not_fit_the_contract_or_the_inputs_are_named(tmp_path: Path, origins: dict[str, tuple[str, ...]]) -> None:
+    write(tmp_path, "event.a", "SELECT record_key AS k, status AS v FROM latest.ticket ORDER BY k")
+    step = PythonStep("subject.c", ("event.a",), lambda inputs, context: pa.table({}), origins=origins)
+    tables = {name: TABLES[name] for name in ("event.a", "subject.c")}
+    assert any("origin" in problem for problem in library.bind_all([step], folder=tmp_path, tables=tables))
