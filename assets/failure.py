@@ -13,11 +13,15 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from assets.disk import DISK_FULL, DISK_FULL_REMEDY, disk_full
+
 OURS = ("assets", "sources", "addressing", "governance", "quality", "warehouse", "contracts")
 
 
 def described(error: BaseException) -> str:
     """One line about an error: our own errors' text (written for people), an operating system's reason and path, else kind and place."""
+    if disk_full(error):
+        return f"{DISK_FULL}; remedy: {DISK_FULL_REMEDY}"
     if type(error).__module__.partition(".")[0] in OURS:
         return str(error)
     if isinstance(error, OSError):

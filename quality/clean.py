@@ -27,11 +27,11 @@ from contracts.district import FeedMapping
 from contracts.header import RESERVED, HeaderMatch, match_headers
 from contracts.model import PROVENANCE, Column, Feed
 from contracts.schema import arrow_schema
-from quality import identity, parse
+from quality import identity, open_fields, parse
 from quality.rules import Rule, rule_of
 from quality.shifted import Test, shape_test, shifted_rows
 
-CLEAN_VERSION = 1
+CLEAN_VERSION = 2
 """Raised when the meaning of cleaning changes, so that deliveries are cleaned again."""
 
 SLICE_ROWS = 250_000
@@ -100,7 +100,7 @@ def mapping_fingerprint(contract: Feed, mapping: FeedMapping) -> str:
     """
     reading = mapping.format.model_dump_json() + json.dumps([mapping.drift, _header_forms(contract, mapping)], ensure_ascii=False)
     columns = [
-        column.model_dump(mode="json", exclude={"title", "title_zh", "description", "description_zh", "unit"})
+        column.model_dump(mode="json", exclude={"title", "title_zh", "description", "description_zh", "unit", "watched"})
         for column in contract.columns
     ]
     judging = json.dumps(
@@ -144,6 +144,24 @@ def clean(
     with ThreadPoolExecutor(max(1, min(4, len(os.sched_getaffinity(0))))) as pool:
         parts = list(pool.map(cleaner.slice, _slices(table)))
     return cleaner.joined(parts)
+
+
+def fitting_share(raw: pa.Table, contract: Feed, mapping: FeedMapping, rows: int = 2000) -> dict[tuple[str, str], float]:
+    """For each contract column that nothing feeds and in which not every text can stand, and each unknown source column: the share of its first
+    values that could stand there. Columns with fewer than 5 values are left out."""
+    table = raw.slice(0, rows)
+    cleaner = _Cleaner(table, contract, mapping, dt.date.max - dt.timedelta(days=2), "UTC")
+    fed = cleaner.match.sources
+    open_columns = [column for column in contract.columns if column.name not in fed and column.name not in mapping.constants]
+    tests = [(column, test) for column in open_columns if (test := cleaner._contract_test(column))]
+    found = {}
+    for header in cleaner.match.unknown if tests else ():
+        for column, test in tests:
+            values = cleaner._present(pl.Series(header, table[header]), column).drop_nulls()
+            if len(values) >= 5:
+                share = test(values).fill_null(False).mean()
+                found[(column.name, header)] = float(share) if isinstance(share, (int, float)) else 0.0
+    return found
 
 
 def _gathered(batches: pa.RecordBatchReader | Iterable[pa.RecordBatch]) -> pa.Table:
@@ -366,11 +384,20 @@ class _Cleaner:
                     if values.dtype != pl.Boolean
                     else pl.Series(column.name, values).zip_with(~hit, pl.Series([None], dtype=pl.Boolean))
                 )
+        if self._is_open_text(column):
+            values, personal = open_fields.masked(values, self.day + dt.timedelta(days=1))
+            if personal.any():
+                broken.append(_Broken(rule_of(column, "personal_in_open_field"), personal, False))
         if column.required:
             bare = text.is_null()
             if bare.any():
                 broken.append(_Broken(rule_of(column, "required"), bare, True))
         return values.alias(column.name), broken
+
+    def _is_open_text(self, column: Column) -> bool:
+        """Keys stay as they are: other records are joined by them, and libraries hold them keyed."""
+        plain = column.type == "text" and not column.codes and not column.check
+        return plain and column.classification in ("public", "internal") and column.name not in self.key_columns
 
     def _value_rules(self, column: Column, values: pl.Series) -> Iterator[tuple[str, pl.Series]]:
         if column.type == "text" and not column.codes:

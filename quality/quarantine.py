@@ -112,7 +112,25 @@ def export(feeds: Iterable[FeedQuarantine], path: Path) -> int:
                 _row(overview, line, (title, group["delivery"], group["rule"], group["field"], group["rows"], *said))
                 line += 1
             written += _feed_sheets(book, one, head)
+        _how_to(overview, line + 1)
     return written
+
+
+_HOW_TO = (
+    "如何更正 · How to correct",
+    "1. 个人信息已脱敏，请勿在本表中更正：请按「文件」与「行号」在来源系统中更正。Values are masked: correct the rows at the source, found by file and row.",
+    "2. 重新导出整个文件（而非仅被拒收的行），文件名与原文件相同，交付至同一日期目录，替换原文件。"
+    " Export the whole file again (not the refused rows alone) under the same name and deliver it into the same date's folder: it replaces the former one.",
+    "3. 「更正」列可填写说明，供数据管理方修正契约、表头对应或代码表；本表不会被读入。"
+    " The column 'correction' is for remarks to the data office, which may mend contract, header mapping or code list; this sheet itself is not taken in.",
+    "4. 数据管理方随后运行 govlake quarantine retry。The data office then runs: govlake quarantine retry.",
+)
+
+
+def _how_to(sheet: Any, line: int) -> None:
+    """What the office does with the sheet, below the overview."""
+    for number, text in enumerate(_HOW_TO):
+        sheet.write_string(line + number, 0, text)
 
 
 def _feed_sheets(book: Any, one: FeedQuarantine, head: Any) -> int:
@@ -207,6 +225,9 @@ class _Masker:
             return shape(text)
         if column.classification in ("personal", "sensitive"):
             return partly(text)
+        if re.search(r"\d{11}", text) and (column.name not in self.contract.keys or re.search(r"[^\W\d_a-zA-Z]", text)):
+            # Long enough for a telephone or identity number; only a key, if it is a number alone, is shown.
+            return shape(text)
         rules = {rule for rule, field in broken if field == column.name}
         if not rules or rules <= {"required", "min", "max", "not_future"}:
             # A key in its own column is how the office finds its record; other free text may hold anything, so it is held to be short.

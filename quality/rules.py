@@ -75,6 +75,9 @@ def rule_of(subject: Column | str | None, name: str) -> Rule:
         if name == "required"
         else ("correct the value at the source", "请在来源系统更正该值")
     )
+    if name == "personal_in_open_field":
+        remedy = "keep personal numbers out of this field; the number was replaced by a mark"
+        remedy_zh = "该字段不应填写个人号码；号码已替换为标记"
     if name == "code":
         remedy = "correct the value, or add it under codes in district.yaml"
         remedy_zh = "请更正该值，或在 district.yaml 的 codes 中登记"
@@ -93,5 +96,6 @@ def _said(column: Column, name: str) -> tuple[str, str]:
         "max": (f"is above {column.maximum}", f"大于 {column.maximum}"),
         "max_length": (f"is longer than {column.max_length} characters", f"超过 {column.max_length} 个字符"),
         "pattern": ("does not have the form agreed", "不符合约定格式"),
+        "personal_in_open_field": ("holds an identity or telephone number", "含有身份证号或电话号码"),
         "damaged_key": ("holds characters that were lost in decoding", "含有解码丢失的字符"),
     }[name]

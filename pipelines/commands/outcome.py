@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-OURS = ("pipelines", "assets", "sources", "addressing", "governance", "quality", "warehouse", "contracts")
+OURS = ("pipelines", "assets", "sources", "addressing", "governance", "quality", "warehouse", "publishing", "contracts")
 
 
 class Exit(IntEnum):
@@ -35,6 +35,7 @@ def as_failure(error: Exception) -> CommandFailed:
 
     An error that no one foresaw may quote values of the data in its text, so only its kind is shown; `--debug` shows all of it.
     """
+    from assets.disk import DISK_FULL, DISK_FULL_REMEDY, disk_full
     from contracts.load import ContractError
     from warehouse.home import HomeBusy
 
@@ -42,6 +43,8 @@ def as_failure(error: Exception) -> CommandFailed:
         return error
     if isinstance(error, HomeBusy):
         return CommandFailed(*_parted(str(error)), code=Exit.BUSY)
+    if disk_full(error):
+        return CommandFailed(DISK_FULL, DISK_FULL_REMEDY)
     if isinstance(error, ContractError):
         lines = str(error).splitlines()
         return CommandFailed(*(_parted(lines[0]) if len(lines) == 1 else (str(error), "")))
@@ -65,7 +68,6 @@ def _os_remedy(error: OSError) -> str:
     import errno
 
     return {
-        errno.ENOSPC: "free space on that disk (`govlake maintain` helps), then run again",
         errno.EACCES: "check who owns that file or folder",
         errno.EPERM: "check who owns that file or folder",
         errno.ENOENT: "check the path",
