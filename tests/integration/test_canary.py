@@ -27,7 +27,6 @@ from assets.home import shipped_districts
 from contracts.delivery import Delivery, delivery_day
 from contracts.district import FeedMapping, contract_of, load_district
 from contracts.model import Feed
-from pipelines import job
 from sources.intake import read
 
 SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华"
@@ -202,7 +201,7 @@ def test_something_was_planted_in_every_field_of_every_feed(planted: Planted) ->
 def test_no_canary_stands_in_logs_dagster_storage_or_what_a_run_keeps_for_itself(planted: Planted) -> None:
     def texts() -> Iterator[tuple[str, bytes]]:
         files = [path for folder in SEARCHED for path in (planted.home / folder).rglob("*")]
-        files += [path for path in planted.home.iterdir()]
+        files += list(planted.home.iterdir())
         for path in files:
             if path.is_file():
                 yield from ((str(path.relative_to(planted.home)), content) for content in _texts(path))
