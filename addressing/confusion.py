@@ -14,12 +14,13 @@ Kinds, cheapest first. A further changed character adds 0.5.
 ==============  ====  ==================================================================================
 unreadable      1.0   a placeholder (``?``, ``□``, U+FFFD …) stands where a character was lost
 homophone       1.0   same syllables without tone: 宾康路 for 滨康路
-look_alike      1.0   characters of like shape (data/look_alikes.csv): 末来路 for 未来路
+look_alike      1.0   characters of like shape (data/look_alikes.csv), or that share their body (data/shapes.csv): 绵绣路 for 锦绣路
 transposed      1.0   two neighbours swapped: 文路三街 for 文三路街
 doubled         1.0   one character written twice: 中中山路 for 中山路
 near_homophone  1.5   syllables that southern speech merges (zh/z, ch/c, sh/s, n/l, -ng/-n): 人名路 for 仁民路
 lost            2.0   one character is missing: 建国路 for 建国门路
 inserted        2.0   one character too many
+like_radical    2.0   characters of one layout that share a radical in the same place: 宫发路 for 富发路
 ==============  ====  ==================================================================================
 """
 
@@ -32,7 +33,7 @@ import polars as pl
 from pypinyin import Style, pinyin
 
 _DATA = Path(__file__).parent / "data"
-KINDS = ("unreadable", "homophone", "look_alike", "transposed", "doubled", "near_homophone", "lost", "inserted")
+KINDS = ("unreadable", "homophone", "look_alike", "transposed", "doubled", "near_homophone", "lost", "inserted", "like_radical")
 COST = {
     "unreadable": 1.0,
     "homophone": 1.0,
@@ -42,6 +43,7 @@ COST = {
     "near_homophone": 1.5,
     "lost": 2.0,
     "inserted": 2.0,
+    "like_radical": 2.0,
 }
 NO_RIVAL = 9.0  # the margin where no other candidate exists
 ENOUGH = 1.0  # the margin from which the best candidate counts as the only one
@@ -71,16 +73,36 @@ def _fold(syllable: str) -> str:
     return syllable[:-1] if syllable.endswith("ng") else syllable
 
 
+# A part that more characters than this have in one place is a radical: too little alone to be taken for another.
+_COMMON_PART = 25
+
+
 @cache
 def _shape_groups() -> pl.DataFrame:
-    """The look-alike table as (character, group)."""
+    """character, group, body: of the look-alike table, and by parts. Two characters of one group may stand for each other; where body is false
+    they share no more than a radical in the same place."""
     table = pl.read_csv(_DATA / "look_alikes.csv", comment_prefix="#")
-    return (
+    listed = (
         table.with_row_index("group")
-        .select(pl.col("group").cast(pl.String), pl.col("characters").str.split("").alias("character"))
+        .select(pl.col("characters").str.split("").alias("character"), pl.col("group").cast(pl.String), body=pl.lit(True))
         .explode("character")
-        .unique()
     )
+    shapes = pl.read_csv(_DATA / "shapes.csv", comment_prefix="#", infer_schema=False).with_columns(pl.col("parts").str.split(" "))
+    parts = (
+        shapes.filter(pl.col("layout").is_not_null() & (pl.col("layout") != ""))
+        .with_columns(place=pl.int_ranges(0, pl.col("parts").list.len()))
+        .explode("parts", "place")
+        .with_columns(common=pl.len().over("parts") > _COMMON_PART)
+    )
+    by_body = parts.filter(~pl.col("common")).select("character", group="+" + pl.col("parts"), body=pl.lit(True))
+    # 州 for 洲: a character is the body of those that it is a part of.
+    itself = by_body.select(character=pl.col("group").str.slice(1), group="group", body="body").join(
+        shapes.select("character"), on="character", how="semi"
+    )
+    by_radical = parts.filter("common").select(
+        "character", group=pl.concat_str(pl.lit("="), "layout", "place", "parts"), body=pl.lit(False)
+    )
+    return pl.concat([listed, by_body, itself, by_radical]).filter(pl.col("character") != "").unique()
 
 
 def _characters(names: pl.Series) -> pl.DataFrame:
@@ -138,7 +160,8 @@ def _sound_and_shape_keys(names: pl.DataFrame, places: pl.DataFrame) -> list[pl.
     return [
         sound.select(_key("sound", around("readings"))),
         folded.select(_key("near", around("folded_readings"))),
-        shape.select(_key("shape", around("group"))),
+        shape.filter("body").select(_key("shape", around("group"))),
+        shape.filter(~pl.col("body")).select(_key("radical", around("group"))),
         whole.select(_key("all_sound", pl.col("first"))),
         whole.select(_key("all_near", pl.col("folded"))),
     ]
@@ -196,6 +219,7 @@ def _unknown_keys(unknown: pl.DataFrame) -> pl.DataFrame:
         "near": "near_homophone",
         "all_near": "near_homophone",
         "shape": "look_alike",
+        "radical": "like_radical",
     }
     for frame in _sound_and_shape_keys(readable, places):
         frames.append(frame.with_columns(kind=pl.col("way").replace_strict(kinds)).select("kind", "id", "way", "key"))
@@ -233,7 +257,9 @@ def _vetoes() -> pl.Expr:
     numbers = (kind != "unreadable") & (_only(unknown, _NUMERALS) != _only(candidate, _NUMERALS))
     ranks_before, ranks_after = _only(unknown, _RANKS), _only(candidate, _RANKS)
     # A homophone or look-alike may turn into a rank word (冬门 for 东门), but a rank word never into something else.
-    becomes = kind.is_in(["homophone", "near_homophone", "look_alike"]) & (ranks_before.str.len_chars() < ranks_after.str.len_chars())
+    becomes = kind.is_in(["homophone", "near_homophone", "look_alike", "like_radical"]) & (
+        ranks_before.str.len_chars() < ranks_after.str.len_chars()
+    )
     ranks = (kind != "unreadable") & (ranks_before != ranks_after) & ~becomes
     end_before, end_after = unknown.str.slice(-1), candidate.str.slice(-1)
     was_suffix = end_before.str.contains(f"[{_SUFFIXES}]")

@@ -31,19 +31,22 @@ _NATIONS = (
 _MAX_STEPS = 14  # divisions read per text; real texts hold at most nine, repeats included
 
 # What may stand between two divisions without ending the address's head.
-_FILLER = r"^(?:[\s\-_—,，、。.:：;；/|()（）]+|中国|中华人民共和国|null|NULL|市辖区|省直辖县级行政区划|其它区|其他区)"
+_FILLER = r"^(?:[\s\-_—,，、。.:：;；/|()（）?？*&+]+|中国|中华人民共和国|null|NULL|市辖区|省直辖县级行政区划|其它区|其他区)"
 # A short name followed by one of these is the beginning of another name: 杭州路, 余杭塘路, 温州大厦, 嘉兴学院.
 _OTHER_NAME = (
-    r"^(?:[东西南北中]?[一二三四五六七八九十]?(?:路|街|大道|大街|巷|弄|桥|线|道)|[东西南北中环外内新老](?:路|街|环)|塘[路河]|"
+    r"^(?:[东西南北中]?[一二三四五六七八九十]?(?:路|街|大道|大街|巷|弄|桥|线|道)|[东西南北中环外内新老](?:路|街)|[东西南北中外内](?:环路)|塘[路河]|"
     r"大厦|大酒店|大学|大桥|广场|国际|宾馆|酒店|饭店|学院|医院|银行|商城|商贸|小区|公寓|花园|花苑|大院|中学|小学|一中|二中|"
     r"人家|市场|集团|公司|有限|机场|火车|车站|东站|南站|西站|北站|客运|高铁|中心|第|职业|技术|师范|图书|博物|万达|银泰|"
     r"经济|高新|开发区|技术|建材|汽车|商会|日报|新闻|电视|移动|联通|电信|电力|港|湾|府|里|苑|城市|新城|新村|村|社区|工业|高速|收费|服务区)"
 )
 # The same for a street's short name, which is often part of an estate's: 望江新园, 福田二区, 和睦院.
 _OTHER_STREET = (
-    r"^(?:门|院|新园|[东西南北中][区园苑门]|[一二三四五六七八九十0-9A-Za-z]+[区期]|商业|公园|边防|农贸|菜场|综合|汽配|五金|名|豪|家|"
+    r"^(?:门|院|[区县乡]|新园|[东西南北中][区园苑门]|[一二三四五六七八九十0-9A-Za-z]+[区期园苑]|[一二三四五六七八九十]村|文化[村宫]|工业|外大街|坊|监狱|商业|公园|边防|农贸|菜场|综合|汽配|五金|名|豪|家|"
     r"景|华庭|世家|人民|供销|批发|服装|物流|科技|创业|产业)"
 )
+# A street's short name that opens the text counts before a road, village or industrial area of its own: 泽国夹屿双峰村, 下沙12号大街.
+_NO_HEAD = r"^(?:大道|步行街|[里山港湖源塘江河桥]|[东西南北中][路街大环一二三四五六])"
+_HEAD_OF = r"^(?:[^0-9区园路街村]{2,4}(?:路|大道|大街|街)|[^0-9区园路街新]{2,3}(?:村|工业区)|[0-9０-９]+号大街)"
 # A full name followed by one of these is part of another: 上虞市场, 文成县医院, 龙港镇政府.
 _OTHER_FULL = (
     r"^(?:路|街|大道|大街|大厦|巷|桥|广场|小学|中学|初中|医院|支行|政府|人民|公安|法院|检察|交警|邮政|供销|场|民中|心|内|委|"
@@ -56,7 +59,7 @@ _ORGANISATION = r"^[^0-9号路街道镇乡村区县市]{0,11}(?:局|委员会|�
 def _division_table() -> pl.DataFrame:
     """code UInt64, name, former, level (0 province … 4 community), the shipped editions with the older hand list."""
     table = pl.read_parquet(_DATA / "divisions.parquet")
-    older = pl.read_csv(_DATA / "former_districts.csv", comment_prefix="#", schema_overrides={"code": pl.UInt64})
+    older = pl.read_csv(_DATA / "former_districts.csv", comment_prefix="#", columns=["code", "name"], schema_overrides={"code": pl.UInt64})
     older = older.with_columns(former=pl.lit(True)).select(table.columns)
     level = pl.sum_horizontal((pl.col("code") >= 10**digits).cast(pl.UInt8) for digits in _DIGITS[:-1])
     return pl.concat([table, older.join(table, on=["code", "name"], how="anti")]).with_columns(level=level)
@@ -78,7 +81,7 @@ def _forms(table: pl.DataFrame) -> pl.DataFrame:
         return names.filter(where).select(form.alias("form"), "level", "code", "former", pl.lit(full).alias("full"), "name")
 
     stem = name.str.replace("(?:省|市|地区|盟|新区|区|县|旗)$", "")
-    nation = f"(?:{_NATIONS[3:-8]})族"
+    nation = f"(?:(?:{_NATIONS[3:-8]})族|蒙古|柯尔克孜|哈萨克)"
     ethnic = name.str.replace(f"(?:{nation})+(?:自治[州县旗]|[区乡])$", "")
     street = name.str.replace("(?:街道|[镇乡])$", "")
     long_enough = pl.col("form").str.len_chars() >= 2
@@ -94,14 +97,23 @@ def _forms(table: pl.DataFrame) -> pl.DataFrame:
         rows((level == 1) & name.str.contains("[市盟]$|地区$"), stem, False),
         rows((level == 1) & name.str.contains("自治州$"), ethnic, False),
         rows((level == 1) & name.str.contains("自治州$"), pl.concat_str(ethnic, pl.lit("州")), True),
-        rows((level == 2) & name.str.contains("[市区县旗]$") & ~name.str.contains("自治") & ~pl.col("former"), stem, False),
+        rows((level == 1) & name.str.contains("市$"), pl.concat_str(stem, pl.lit("地区")), True),
+        rows((level == 2) & name.str.contains("[市区县旗]$") & ~name.str.contains("自治"), stem, False),
+        # Counties become cities and districts more often than texts follow: 永康县 for 永康市.
+        *(
+            rows((level == 2) & name.str.contains("[市县区]$") & ~name.str.contains("自治"), pl.concat_str(stem, pl.lit(word)), False)
+            for word in "市县区"
+        ),
         rows((level == 2) & name.str.contains("自治[县旗]$"), ethnic, False),
         rows((level == 2) & name.str.contains("自治县$"), pl.concat_str(ethnic, pl.lit("县")), True),
         rows((level == 3) & name.str.contains("街道$"), pl.concat_str(name, pl.lit("办事处")), True),
         rows((level == 3) & name.str.contains("街道$"), pl.concat_str(name, pl.lit("办")), True),
         rows((level == 3) & name.str.contains("[^路街巷](?:街道|[镇乡])$"), street, False),
         # Towns become streets and streets towns more often than the name changes; either form means the same place.
-        rows((level == 3) & name.str.contains("街道$"), pl.concat_str(street, pl.lit("镇")), True),
+        *(
+            rows((level == 3) & name.str.contains("街道$"), pl.concat_str(street, pl.lit(word)), True)
+            for word in ("镇", "乡", "街街道", "街办事处")
+        ),
         rows((level == 3) & name.str.contains("镇$"), pl.concat_str(street, pl.lit("街道")), True),
         rows((level == 3) & name.str.contains("[镇乡]$"), pl.concat_str(street, pl.lit("街道办事处")), True),
         rows((level == 3) & name.str.contains("镇$"), pl.concat_str(street, pl.lit("乡")), True),
@@ -109,7 +121,8 @@ def _forms(table: pl.DataFrame) -> pl.DataFrame:
         rows((level == 3) & name.str.contains("族乡$"), pl.concat_str(ethnic, pl.lit("乡")), True),
     ]
     # Development zones listed among the districts are not divisions: parse labels them devzone.
-    zone = pl.col("form").str.contains("(?:开发区|管理区|园区|管委会|示范区|产业园|保税区|林场|农场|合作区|集中区|工业区)$")
+    zone_word = "(?:开发区|管理区|园区|管委会|示范区|产业园|保税区|林场|农场|合作区|集中区|工业区|高新)$"
+    zone = pl.col("name").str.contains(zone_word) | pl.col("form").str.contains(zone_word)
     street_like = pl.col("name").str.contains("(?:街道|[镇乡]|苏木|办事处|地区|民族[镇乡])$")
     forms = pl.concat(frames).filter(long_enough & ~zone & (pl.col("form") != "城区") & ((pl.col("level") < 3) | street_like))
     # Where a text could mean both, the full name and the current division win.
@@ -125,13 +138,23 @@ class _Gazetteer:
         forms = forms.join(ids, on="form")
         self.patterns: pl.Series = ids["form"]
         self.ids = ids
-        # lone: a county or county-level city whose short name is used alone (义乌, 海宁); districts' are too common (江东).
-        lone = (~pl.col("full") & (pl.col("level") == 2) & pl.col("name").str.contains("[市县]$")).any() & (pl.len() == 1)
-        self.levels = forms.group_by("id", "level").agg(pl.col("full").any(), lone.alias("lone"))
+        # lone: a district of one meaning in the country whose short name is used alone (义乌, 萧山); no street bears it, or its own alone.
+        streets = forms.filter(pl.col("level") == 3).group_by("id").agg(streets=pl.col("code").n_unique())
+        forms = forms.join(streets, on="id", how="left").with_columns(pl.col("streets").fill_null(0))
+        county = pl.col("name").str.contains("[市县]$") & (pl.col("streets") <= 2)
+        lone = (~pl.col("full") & (pl.col("level") == 2) & (county | (pl.col("streets") <= 1))).any() & (pl.col("code").n_unique() == 1)
+        district = (pl.col("level") == 2).any().over("id")
+        self.levels = (
+            forms.with_columns(district=district)
+            .group_by("id", "level")
+            .agg(pl.col("full").any(), lone.alias("lone"), pl.col("district").first())
+        )
         scopes = [
             forms.filter(pl.col("code") >= 10**digits if digits else pl.lit(True)).with_columns(scope=_prefix(pl.col("code"), digits))
             for digits in (0, 2, 4, 6)
         ]
+        # Every code of a province, city or district form, for the parts that may follow it.
+        self.codes_of = forms.filter(pl.col("level") <= 2).select("id", "level", scope="code").unique()
         self.meanings = (
             pl.concat(scopes)
             .sort("former")
@@ -204,7 +227,7 @@ def _hits(texts: pl.Series) -> pl.DataFrame:
         .with_columns(end=pl.col("start") + pl.col("form").str.len_chars())
         .join(gazetteer.ids, on="form")
         .join(gazetteer.levels, on="id")
-        .select("row", "start", "end", "id", "level", "full", "lone")
+        .select("row", "start", "end", "id", "level", "full", "lone", "district")
     )
 
 
@@ -255,13 +278,21 @@ def _next(state: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     bare = pl.col("context") == 0
     # A short name must follow its parent, or be followed by one of its own parts.
     short_ok = pl.col("adjacent") & pl.when(level == 3).then(
-        (pl.col("last") >= 1) & deeper & pl.col("free") & (pl.col("shared") >= pl.when(pl.col("last") >= 2).then(6).otherwise(4))
+        (
+            (pl.col("last") >= 1)
+            & deeper
+            & pl.col("free")
+            & (pl.col("shared") >= pl.when((pl.col("last") >= 2) & (length < 3)).then(6).otherwise(4))
+        )
+        | (bare & (pl.col("last") < 0) & pl.col("heads") & (pl.col("start") == 0))
     ).when(bare & (pl.col("last") < 0)).then(pl.col("leads") | (pl.col("free") & ((level <= 1) | pl.col("lone")))).when(deeper & fits).then(
         pl.col("free") | pl.col("leads")
     ).otherwise(pl.col("leads"))
     full_ok = (
         pl.when(length == 2)
-        .then(fits & ~bare & pl.col("adjacent"))
+        .then(pl.col("adjacent") & pl.when(bare).then(pl.col("leads")).otherwise(fits))
+        .when(~pl.col("adjacent") & (level == 3))
+        .then(fits & (~bare | (pl.col("below") & pl.col("free_full"))))
         .when(~pl.col("adjacent"))
         .then(pl.col("leads") | ((level >= 2) & (fits | deeper)))
         .when(level == 3)
@@ -292,9 +323,7 @@ def _marked(texts: pl.Series, hits: pl.DataFrame) -> pl.DataFrame:
     frame = pl.DataFrame({"text": texts}).with_row_index("row")
     after = pl.col("text").str.slice(pl.col("end"), 4)
     # code of a name that means one division in the whole country; the division after it must be one of its parts.
-    upper = hits.filter(pl.col("level") <= 2).join(
-        meanings.filter(pl.col("scope") == 0).select("id", "level", pl.col("code").alias("scope")), on=["id", "level"]
-    )
+    upper = hits.filter(pl.col("level") <= 2).join(_gazetteer().codes_of, on=["id", "level"])
     lower = hits.select(
         "row",
         pl.col("start").alias("end"),
@@ -318,6 +347,8 @@ def _marked(texts: pl.Series, hits: pl.DataFrame) -> pl.DataFrame:
         .join(leads, on=["row", "start", "id", "level"], how="left")
         .with_columns(
             leads=pl.col("leads").fill_null(False) & (pl.col("part_full") | ~after.str.contains("^(?:路|街|大道|大街)")),
+            heads=pl.col("text").str.slice(pl.col("end"), 10).str.contains(_HEAD_OF) & ~after.str.contains(_NO_HEAD) & ~pl.col("district"),
+            below=pl.col("text").str.slice(pl.col("start").cast(pl.Int64) - 1, 1).str.contains("[市区县]"),
             free=~after.str.contains(_OTHER_NAME) & ((pl.col("level") < 3) | ~after.str.contains(_OTHER_STREET)),
             free_full=~after.str.contains(_OTHER_FULL)
             & ((pl.col("end") - pl.col("start")) >= 3)
@@ -337,15 +368,23 @@ def _runs(found: pl.DataFrame) -> pl.DataFrame:
     """
     run = (pl.col("level") <= pl.col("level").shift(1)).fill_null(False).cast(pl.UInt8).cum_sum()
     runs = found.sort("row", "start").with_columns(run=run.over("row"))
-    spans = runs.group_by("row", "run").agg(top=pl.col("level").min(), bottom=pl.col("level").max())
+    spans = runs.group_by("row", "run").agg(
+        top=pl.col("level").min(), bottom=pl.col("level").max(), levels=pl.col("level"), deepest=pl.col("code").drop_nulls().last()
+    )
+    digits = pl.col("deepest").cast(pl.String), pl.col("deepest_later").cast(pl.String)
+    same_chain = (digits[0].str.starts_with(digits[1]) | digits[1].str.starts_with(digits[0])).fill_null(False)
+    skips = pl.col("levels").list.set_difference("levels_later").list.len() > 0
     covered = (
         runs.select("row", "start", "run", "level", alone=pl.len().over("row", "run") == 1)
+        .join(spans.select("row", "run", "levels", "deepest"), on=["row", "run"])
         .join(spans.filter((pl.col("run") > 0) & (pl.col("top") <= 1)), on="row", suffix="_later")
         .filter(
             (pl.col("run_later") > pl.col("run"))
             & (pl.col("top") <= pl.col("level"))
             # A street office written before the address that follows (天山路街道上海市长宁区) says nothing of its own.
             & ((pl.col("bottom") >= pl.col("level")) | (pl.col("alone") & (pl.col("start") == 0)))
+            # The same chain told a second time with a level left out (浙江省台州市仙居县浙江省仙居县) only repeats.
+            & (~(same_chain & skips) | (pl.col("alone") & (pl.col("start") == 0)))
         )
         .select("row", "start")
         .unique()
@@ -353,7 +392,9 @@ def _runs(found: pl.DataFrame) -> pl.DataFrame:
     )
     kept = runs.join(covered, on=["row", "start"], how="left").with_columns(pl.col("superseded").fill_null(False))
     earlier = (~pl.col("superseded")).cast(pl.UInt8).cum_sum().over("row", "level")
-    return kept.with_columns(repeated=~pl.col("superseded") & (earlier > 1)).sort("row", "start").drop("run")
+    former = pl.col("code").shift(1).over("row", "level")
+    other_town = ((pl.col("level") == 3) & (pl.col("code") != former)).fill_null(False)
+    return kept.with_columns(repeated=~pl.col("superseded") & (earlier > 1) & ~other_town).sort("row", "start").drop("run")
 
 
 DIVISION_SPANS = {

@@ -117,6 +117,8 @@ def _expressions(grammar: str) -> dict[str, str]:
                 rf"[{_SEPARATOR}]+",
                 rf"[东西南北中][{_any(['楼', '座', '幢']).replace('|', '')}]",
                 _any([*words["assist"], *words["crossing"]]),
+                # 付村镇, 新街镇, 陇海路街道: a town's name may itself end like a village or road.
+                rf"[^{stop}]{{1,2}}[村街][镇乡]|[^{stop}]{{1,3}}[路街巷](?:街道办事处|街道|办事处)",
                 rf"[^{stop}]+?(?:{_any(names)})",
                 rf"[^{stop}]+",
                 "(?s:.)",
@@ -132,7 +134,7 @@ def _village_stems() -> pl.DataFrame:
         division_table()
         .filter(pl.col("level") == "community")
         .select(street=pl.col("code") // 1000, stem=pl.col("name").str.replace("(?:社区|村)$", ""))
-        .filter(pl.col("stem").str.len_chars().is_between(2, 5))
+        .filter(pl.col("stem").str.len_chars().is_between(2, 5) & ~pl.col("stem").str.contains("[路街巷弄]$"))
         .unique()
     )
 
@@ -142,17 +144,20 @@ def _unknown_districts(gaps: pl.DataFrame) -> pl.DataFrame:
 
     鄞洲区 right after a province or city, or alone before a street that is known.
     """
-    name = r"^([^\d\sA-Za-z省市区县镇乡村路街新园工业小校城郊开发高东西南北中一二三四五六七八九十]{2,3}[区县])"
+    letters = r"[^\d\sA-Za-z省市区县镇乡村路街新园工业小校城郊开发高东西南北中一二三四五六七八九十]"
     after = pl.col("gap").str.slice(pl.col("cut"), 2)
     whole = pl.col("cut") == pl.col("gap").str.len_chars()
+    headed = pl.col("gap").str.slice(pl.col("cut")).str.contains("^[^区县\\d]{2,4}(?:路|大道|大街|街|弄)")
+    opens = (pl.col("begin") == 0) & ((whole & (pl.col("level") == 3)) | (headed & pl.col("gap").str.contains("^..区")))
     return (
-        gaps.with_columns(cut=pl.col("gap").str.extract(name, 1).str.len_chars())
-        .filter(
-            pl.col("cut").is_not_null()
-            & ~after.str.contains("^(?:[栋幢号楼0-9]|路|街)")
-            & ((pl.col("above") <= 1) | (whole & (pl.col("begin") == 0) & (pl.col("level") == 3)))
+        gaps.with_columns(
+            cut=pl.coalesce(
+                pl.col("gap").str.extract(f"^({letters}{{2,3}}[区县])", 1),
+                pl.when(pl.col("above") <= 1).then(pl.col("gap").str.extract(f"^({letters}{{2}}市)", 1)),
+            ).str.len_chars()
         )
-        .select("row", "begin", "cut")
+        .filter(pl.col("cut").is_not_null() & ~after.str.contains("^(?:[栋幢号楼0-9]|路|街|[场民])") & ((pl.col("above") <= 1) | opens))
+        .select("row", "begin", "cut", city=(pl.col("above") == 0) & (pl.col("gap").str.slice(2, 1) == "市"))
     )
 
 
@@ -317,8 +322,9 @@ def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataF
         "end",
         kind=pl.when(pl.col("repeated") | pl.col("superseded")).then(pl.lit("again_")).otherwise(pl.lit("division_"))
         + pl.col("level").replace_strict(_DIVISION_LABEL, return_dtype=pl.String),
-        token=pl.lit(""),
-    )
+        end_word=pl.col("end") - 1,
+    ).join(whole, on="row", how="left", maintain_order="left")
+    named = named.select("row", "start", "end", "kind", token=_MARK + pl.col("text").str.slice("end_word", 1))
     communities = villages.select(
         "row",
         pl.col("begin").cast(pl.UInt32).alias("start"),
@@ -330,7 +336,7 @@ def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataF
         "row",
         pl.col("begin").cast(pl.UInt32).alias("start"),
         (pl.col("begin") + pl.col("cut")).cast(pl.UInt32).alias("end"),
-        kind=pl.lit("division_district"),
+        kind=pl.when("city").then(pl.lit("division_city")).otherwise(pl.lit("division_district")),
         token=pl.lit(""),
     )
     return pl.concat([pieces, named, communities, districts]).sort("row", "start")
@@ -348,9 +354,11 @@ def _merged(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
     before = pl.col("kind").shift(1)
     touching = (pl.col("row").shift(1) == pl.col("row")) & (pl.col("end").shift(1) == pl.col("start"))
     # 滨海10路: the number belongs to the road's name.
+    office = (pl.col("kind") == "town") & pl.col("token").str.contains("^(?:街道|办事处)") & before.is_in(["road", "town"])
     numbered = (before.is_in(["plain"])) & bare & (pl.col("kind") == "road")
     sided = pl.col("token").str.contains(rf"^[东西南北中{_NUMERAL}]") & before.is_in(["community", "town", "part"])
     # 学院二路 is a road, 沙埔新村四巷 a lane inside an estate.
+    inner_part = (pl.col("kind") == "part") & (before == "name") & ~pl.col("masked") & pl.col("token").str.contains("区$")
     lane_inside = pl.col("token").str.contains(rf"^[{_NUMERAL}]+[巷街弄]$") & (before == "poi")
     joins = (
         touching
@@ -365,6 +373,8 @@ def _merged(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
                 & before.is_in(["poi", "park"])
             )
             | numbered
+            | office
+            | inner_part
         )
     )
     after_numbered = (
@@ -381,9 +391,13 @@ def _merged(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
             pl.col("row").first(),
             pl.col("start").first(),
             pl.col("end").last(),
-            pl.when(pl.len() > 1).then(pl.col("kind").last()).otherwise(pl.col("kind").first()).alias("kind"),
+            pl.when(pl.len() > 1)
+            .then(pl.when(pl.col("kind").last() == "part").then(pl.lit("poi")).otherwise(pl.col("kind").last()))
+            .otherwise(pl.col("kind").first())
+            .alias("kind"),
             pl.when((pl.len() > 1) & (pl.col("kind").last() == "name")).then(pl.col("kind").first()).alias("kept"),
             pl.col("token").str.join(""),
+            pl.col("masked").first(),
         )
         .with_columns(kind=pl.coalesce("kept", "kind"))
         .drop("group", "kept")
@@ -410,6 +424,28 @@ def _split_roads(tokens: pl.DataFrame) -> pl.DataFrame:
             long.with_columns(start=pl.col("start") + pl.col("cut"), token=pl.col("token").str.slice(pl.col("cut"))).select(tokens.columns),
         ]
     ).sort("row", "start")
+
+
+def _joined_zones(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
+    """In the CCKS convention a zone of a county or town takes its name: 永康市经济开发区, 掌起镇工业区."""
+    words = _words(grammar)
+    bare = rf"^(?:{_any([*words['zone'], *words['park']])})$"
+    before = pl.col("row").shift(1) == pl.col("row")
+    joins = (
+        (pl.col("masked") & before & pl.col("kind").is_in(["zone", "park"]) & pl.col("token").str.contains(bare))
+        & (pl.col("start") == pl.col("end").shift(1))
+        & (
+            ((pl.col("kind").shift(1) == "division_town") & pl.col("token").shift(1).str.contains("[镇乡]$"))
+            | ((pl.col("kind").shift(1) == "division_district") & pl.col("token").shift(1).str.contains("[市县]$"))
+        )
+    ).fill_null(False)
+    taken = joins.shift(-1).fill_null(False)
+    marked = tokens.with_columns(joins=joins, taken=taken, head=pl.col("start").shift(1))
+    return (
+        marked.filter(~pl.col("taken"))
+        .with_columns(start=pl.when("joins").then("head").otherwise("start"), kind=pl.when("joins").then(pl.lit("zone")).otherwise("kind"))
+        .select(tokens.columns)
+    )
 
 
 def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
@@ -457,6 +493,9 @@ def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
             .then(pl.lit("number"))
             .when((pl.col("before").is_in(["road", "lane", "road_part"])) & (pl.col("place") == 1))
             .then(pl.lit("house"))
+            # 63-12: numbers so small are doors or units, not rooms.
+            .when((pl.col("right") == 0) & (pl.col("parts") == 2) & (pl.col("length") <= 2) & (pl.col("last") == "chain"))
+            .then(pl.lit("unit"))
             .when(pl.col("right") == 0)
             .then(pl.lit("room"))
             .when((pl.col("right") == 1) & ((pl.col("parts") >= 3) | (pl.col("before") == "house")))
@@ -510,11 +549,20 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
         (kind.str.starts_with("again_"), pl.when(masked).then(kind.str.slice(6)).otherwise(pl.lit("redundant"))),
         ((kind == "filler") & pl.col("token").str.ends_with("区"), by_style("district", "redundant")),
         (kind.is_in(["separator", "filler"]), by_style(None, "redundant")),
+        # 9一2192: a dash typed as the numeral one.
+        ((kind == "name") & (pl.col("token") == "一"), by_style(None, "redundant")),
         (kind == "country", by_style(None, "country")),
         (kind == "crossing", by_style("intersection", "assist")),
         (kind.is_in(["assist", "joint"]), pl.when(masked & (kind == "joint")).then(None).otherwise(pl.lit("assist"))),
         (kind == "distance", by_style("distance", "assist")),
         ((kind == "group") & pl.col("token").str.contains("[鄰邻]$"), pl.lit("village_group")),
+        (
+            kind.is_in(["poi", "name", "community"])
+            & pl.col("token").str.contains("[^小]组$")
+            & (pl.col("size") <= 6)
+            & b.is_in(["community", "division_community"]),
+            by_style("village_group", "road"),
+        ),
         (kind == "group", by_style("village_group", "road")),
         (kind == "road_part", by_style("assist", "subroad")),
         ((kind == "lane") & masked, pl.lit("road")),
@@ -531,9 +579,10 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
         (kind == "floor", pl.lit("floorno")),
         (kind == "room", by_style(None, "roomno")),
         ((kind.is_in(["number", "chain", "plain"])) & on_subroad, pl.lit("subroadno")),
+        ((kind == "plain") & ~masked & on_road & (pl.col("size") >= 5), pl.lit("roomno")),
         ((kind.is_in(["number", "chain", "plain"])) & on_road, pl.lit("roadno")),
         ((kind == "number") & settled, by_style("houseno", "roadno")),
-        ((kind == "number") & inside & (b == "house") & (pl.col("size") <= 2), by_style(None, "cellno")),
+        ((kind == "number") & inside & (b == "house") & (pl.col("size") <= 3), by_style(None, "cellno")),
         ((kind == "number") & inside, by_style(None, "roomno")),
         ((kind == "number") & (b == "number"), pl.lit("houseno")),
         ((kind == "number") & masked, pl.lit("houseno")),
@@ -552,6 +601,7 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
             & (settled | b.str.starts_with("division_") | b.str.starts_with("again_") | (b == "zone")),
             pl.lit("town"),
         ),
+        ((kind == "town") & pl.col("size").is_between(2, 8) & pl.col("token").str.contains("镇$"), pl.lit("town")),
         (kind == "town", pl.lit("poi")),
         (kind == "district", pl.lit("district")),
         (kind == "community", pl.when(pl.col("size") <= 8).then(pl.lit("community")).otherwise(pl.lit("poi"))),
@@ -562,7 +612,13 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
             pl.lit("assist"),
         ),
         ((kind == "name") & masked & (b == "community") & a.is_in(["number", "group"]), pl.lit("community")),
+        (
+            kind.is_in(["poi", "name"]) & masked & pl.col("token").str.contains("(?:[村居]委会?)$") & (pl.col("size") <= 8),
+            pl.lit("community"),
+        ),
         (kind.is_in(["poi", "name"]) & masked & (b == "house"), pl.lit("poi")),
+        # After a relation word, and in CCKS after a zone, a place is a first one again.
+        (kind.is_in(["poi", "name", "part"]) & masked & b.is_in(["assist", "zone", "park"]), pl.lit("poi")),
         (kind.is_in(["poi", "park", "name", "part"]) & second_place, pl.lit("subpoi")),
         (kind == "part", pl.when(b.is_in(["poi", "park", "name"])).then(pl.lit("subpoi")).otherwise(pl.lit("poi"))),
         (kind.is_in(["poi", "park", "name"]), pl.lit("poi")),
@@ -573,12 +629,20 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
     return frame.with_columns(label=chain.otherwise(None))
 
 
+def _masked(texts: pl.Series, grammar: str) -> pl.Series:
+    """True where a text is read by the CCKS convention: all digits 0, letters masked as A, or neither digits nor filler."""
+    if _words(grammar)["divisions"] == "suffix":
+        return pl.Series([False]).new_from_index(0, len(texts))
+    digits = texts.str.contains("[1-9１-９]")
+    filler = texts.str.contains("null|NULL")
+    return (~digits & (texts.str.contains("[0０]|AA|电联") | ~filler)).fill_null(False)
+
+
 def _parse_distinct(texts: pl.Series, grammar: str) -> pl.Series:
     found = _suffix_divisions(texts) if _words(grammar)["divisions"] == "suffix" else find_divisions(texts)
-    digits = texts.str.contains("[0０]") & ~texts.str.contains("[1-9１-９]")
-    styles = pl.DataFrame({"masked": digits}).with_row_index("row")
-    tokens = _split_roads(_merged(_tokens(texts, found, grammar), grammar)).join(styles, on="row", how="left", maintain_order="left")
-    labelled = _labelled(_split_chains(tokens), grammar).drop_nulls("label")
+    styles = pl.DataFrame({"masked": _masked(texts, grammar)}).with_row_index("row")
+    tokens = _split_roads(_merged(_tokens(texts, found, grammar).join(styles, on="row", how="left", maintain_order="left"), grammar))
+    labelled = _labelled(_split_chains(_joined_zones(tokens, grammar)), grammar).drop_nulls("label")
     lists = labelled.group_by("row", maintain_order=True).agg(
         pl.struct(pl.col("start").cast(pl.Int64), pl.col("end").cast(pl.Int64), "label").alias("spans")
     )

@@ -17,6 +17,8 @@ SENTENCES = {
     "full_text": ("The whole text equals the register's full address.", "文本与登记的完整地址相同。"),
     "section_omitted": (
         "The text leaves out the road's section; only one section has this number.", "文本省略了路段，仅有一个路段登记有该门牌号。"),
+    "road_omitted": (
+        "The text leaves out the road; of the district's roads only one has this {level}.", "文本未写路名，该区内仅有一条道路有此{level}。"),
     "unit_omitted": (
         "The text leaves out the unit; only one unit of the building has this room.", "文本省略了单元，该楼栋仅有一个单元登记有该房间。"),
     "ground_floor": ("The ground floor is registered under the door number alone.", "一楼以门牌号本身登记。"),
@@ -35,7 +37,12 @@ SENTENCES = {
     "number_missing_neighbours": (
         "The number is not registered; its registered neighbours on the same side share one community.",
         "门牌号未登记；同侧相邻的已登记门牌属于同一社区。"),
+    "number_unread": (
+        "The {level} is registered; the number that the text names beside it is no registered door of it.",
+        "该{level}已登记；文本另写的号码不是其已登记的门牌。"),
     "lane_missing": ("The {level} is registered, the lane that the text names is not.", "该{level}已登记，但文本所写的巷弄未登记。"),
+    "street_missing": (
+        "The {level} is registered, the street that the text names is not.", "该{level}已登记，但文本所写的道路未登记。"),
     "retired": ("The place was registered formerly and is so no more.", "该地点曾登记，现已注销。"),
     "several": ("Several registered places fit the text; what they share is given.", "有多个已登记地点符合，给出其共同的上级。"),
     "contradiction": (

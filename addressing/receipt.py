@@ -9,10 +9,12 @@ import polars as pl
 import pyarrow as pa
 
 from .base import AddressBase
-from .cascade import HINTS, Work, _query_frame, _report, run
+from .cascade import query_frame, run
 from .grammar import ALIAS, END, MARK
 from .reasons import LEVEL_NAMES
+from .report import report_of
 from .slots import split_street_part
+from .work import HINTS, Work
 
 _KIND = {mark: kind for kind, mark in MARK.items()}
 _OUTCOME_ZH = {"resolved": "已关联", "partial": "部分关联", "ambiguous": "有歧义", "not_in_register": "库中未登记", "no_address": "无地址"}
@@ -88,8 +90,8 @@ def explain(
     """How `resolve` answers this one text, and why. The hints are the columns of the same names there."""
     given = dict(zip(HINTS, (district, street, community, lng, lat), strict=True))
     query = pa.table({"text": [text], **{name: [value] for name, value in given.items() if value is not None}})
-    work = run(base, _query_frame(query))
-    report = _report(work)
+    work = run(base, query_frame(query))
+    report = report_of(work)
     answer = report.to_dicts()[0]
     runner = int(work.runner_up[0])
     return Explanation(text, answer, _reading(work), work.stages, base.core["path"][runner] if runner >= 0 else None)

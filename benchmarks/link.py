@@ -31,6 +31,7 @@ from addressing.cascade import prepare
 from addressing.link import register_columns
 from addressing.text import comparable
 
+STREETS = ("road", "lane", "alley")
 OTHERS = ("splink>=5.0.0.dev0,<6", "jionlp", "pyarrow", "pandas", "duckdb")
 
 
@@ -79,6 +80,59 @@ def accuracy(name: str, answered: pl.DataFrame, truth: pl.DataFrame, seconds: fl
     return rows
 
 
+def unnumbered(plates: pl.DataFrame, bare: pl.DataFrame) -> list[dict]:
+    """Free texts without 號 by what they name, found with expressions over the plates' own columns and without the engine; and the share whose
+    answer is that place. `bare`: address, level, matched_text, community, runner_up_text. The plates know no landmark, estate or park."""
+    digits = {name: str(value) for value, name in enumerate("零一二三四五六七八九")}
+
+    def plain(text: pl.Expr) -> pl.Expr:
+        half = text.str.replace_many([chr(0xFF10 + digit) for digit in range(10)], list("0123456789")).str.replace_all("台", "臺")
+        for name, value in digits.items():
+            half = half.str.replace_all(f"{name}段", f"{value}段")
+        return half.str.replace_all(r"\s", "")
+
+    roads = "|".join(sorted(plates["road"].unique().to_list(), key=lambda name: (-len(name), name)))
+    street = rf"(?:{roads})(?:[0-9]段)?(?:[0-9]+巷)?"
+    text = bare.select(
+        "level", "community", text=plain(pl.col("address")), answer=plain(pl.col("matched_text").fill_null("")),
+        other=plain(pl.col("runner_up_text").fill_null("")), district=pl.col("address").str.extract("^(..區)"),
+    ).with_columns(
+        road=pl.col("text").str.extract(f"({roads})"), street=pl.col("text").str.extract(f"({street})"),
+        pair=pl.col("text").str.extract_groups(rf"({street})(?:口)?[-－、/與和跟及&]({street})"),
+    ).unnest("pair").with_row_index("row")  # fmt: skip
+    villages = plates.select("district", "village").unique()
+    said = text.filter(pl.col("road").is_null()).with_columns(village=pl.col("text").str.extract_many(sorted(set(villages["village"]))))
+    said = said.explode("village").join(villages, on=["district", "village"], how="semi")
+    known = plates.select(street=plain(pl.concat_str("road", pl.col("section").fill_null(""), pl.col("lane")))).unique()
+    lane = text.filter(pl.col("street").str.contains("巷")).join(known, on="street", how="semi")
+    crossing = text.filter(
+        pl.col("2").is_not_null() & (pl.col("1") != pl.col("2")) & ~pl.col("text").str.contains("[間至到往]")
+    )  # fmt: skip
+    whole = known.vstack(plates.select(street=plain(pl.concat_str("road", pl.col("section").fill_null(""))))).vstack(
+        plates.select(street="road")
+    )
+    crossing = crossing.filter(pl.col("1").is_in(whole["street"].implode()) & pl.col("2").is_in(whole["street"].implode()))
+    on_road = pl.col("level").is_in([*STREETS, "crossing", *DOOR_LEVELS])
+    found = pl.col("answer") + " " + pl.col("other")
+    checks = {
+        "village, no road": (said.group_by("row").agg(right=(pl.col("community") == pl.col("village")).fill_null(False).any())),
+        "road": text.filter(pl.col("road").is_not_null()).with_columns(right=on_road & found.str.contains(pl.col("road"), literal=True)),
+        "lane that the plates have": lane.with_columns(right=found.str.contains(pl.col("street"), literal=True)),
+        "crossing of two streets": crossing.with_columns(
+            right=(pl.col("level") == "crossing")
+            & found.str.contains(pl.col("1"), literal=True)
+            & found.str.contains(pl.col("2"), literal=True)
+        ),
+    }
+    every = pl.concat([frame.select("row", "right") for frame in checks.values()]).group_by("row").agg(pl.col("right").all())
+    digitless = text.filter(~pl.col("text").str.contains("[0-9一二三四五六七八九十]"))
+    rows = [{"names": name, "texts": frame.height, "reached": round(frame["right"].mean(), 4)} for name, frame in checks.items()]
+    rows.append({"names": "any of these (all that it names)", "texts": every.height, "reached": round(every["right"].mean(), 4)})
+    for name, frame in (("doors made up", text), ("doors made up, no numeral in the text", digitless)):
+        rows.append({"names": name, "texts": frame.height, "reached": float(frame.filter(pl.col("level").is_in(list(DOOR_LEVELS))).height)})
+    return rows
+
+
 def govlake(data: Path, truth: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     plates = data / "taipei" / "plates.parquet"
     register = register_columns(pl.read_parquet(plates).with_columns(city=pl.lit("臺北市")), "full_addr", plates).to_arrow()
@@ -104,14 +158,14 @@ def govlake(data: Path, truth: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     free = pl.concat([truth.select("kind", "address"), found], how="horizontal").filter(pl.col("kind") == "free")
     bare = free.filter(~pl.col("address").str.contains("[號号]"))
     marked = free.filter(pl.col("address").str.contains("[號号]"))
-    street = pl.col("level").is_in(["road", "lane", "alley"]) & (pl.col("outcome") == "not_in_register")
+    street = pl.col("level").is_in(list(STREETS)) & (pl.col("outcome") == "not_in_register")
     print(f"free with 號: door, or street with not_in_register: {marked.filter(pl.col('door') | street).height / marked.height:.4f}")
-    roads = pl.read_parquet(plates, columns=["road"])["road"].unique().to_list()
-    names = bare.filter(pl.col("address").str.contains_any(roads))
-    reached = names.filter(pl.col("level").is_in(["road", "lane", "alley", "crossing", "number", "floor", "room"]))
+    anywhere = pl.col("level").is_in([*STREETS, "crossing"])
     print(
-        f"free without 號: of {names.height:,} that hold a registered road's name {reached.height / names.height:.4f} reach it; doors: {bare.filter('door').height}"
+        f"free with 號: door, or street or crossing whatever the outcome: {marked.filter(pl.col('door') | anywhere).height / marked.height:.4f}"
     )
+    paths = pl.DataFrame({"runner_up": base.nodes["address_key"], "runner_up_text": base.nodes["path"]})
+    show(unnumbered(pl.read_parquet(plates), bare.join(paths, on="runner_up", how="left", maintain_order="left")))
     print(bare.group_by("level", "outcome").len().sort("len", descending=True))
     return found, seconds
 

@@ -135,6 +135,98 @@ def test_a_number_that_may_be_another_streets_or_a_parks_makes_no_door(taiwan: A
     assert answer(taiwan, text)["level"] != "number"
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome", "level", "matched"),
+    [
+        ("青山區12巷5號", "resolved", "number", "松濤路三段12巷5號"),
+        ("青山區及12巷4弄9之1號", "resolved", "number", "松濤路三段12巷4弄9之1號"),
+        ("青山區12巷", "partial", "lane", "松濤路三段12巷"),
+        ("青山區12巷77號", "not_in_register", "lane", "松濤路三段12巷"),
+        ("青山區三段101號", "resolved", "number", "松濤路三段101號"),
+        ("青山區未知路12巷5號", "not_in_register", "district", "青山區"),  # a road that the register lacks is not another one
+        ("青山區東濱12巷5號", "partial", "district", "青山區"),
+        ("青山區5號", "partial", "district", "青山區"),
+    ],
+)  # fmt: skip
+def test_a_lost_road_is_found_again_only_where_the_district_has_one_that_fits(
+    taiwan: AddressBase, text: str, outcome: str, level: str, matched: str
+) -> None:
+    found = answer(taiwan, text)
+    assert (found["outcome"], found["level"]) == (outcome, level)
+    assert found["matched_text"].endswith(matched)
+
+
+def test_a_lane_of_two_roads_stays_open_and_both_are_kept() -> None:
+    import register
+
+    from addressing import Grammar, build_base
+
+    more = {"city": "海東市", "district": "青山區", "community": "乙安里", "neighbourhood": "1鄰", "road": "廈港街", "lane": "12巷", "number": "7號",
+            "full_address": "海東市青山區乙安里1鄰廈港街12巷7號"}  # fmt: skip
+    base = build_base([(register.DAY, pa.Table.from_pylist([*register.taiwan_rows(), more]))], Grammar.load("taiwan"))
+    found = answer(base, "青山區12巷7號")
+    assert (found["outcome"], found["level"]) == ("ambiguous", "district")
+    assert found["runner_up"] is not None
+    assert answer(base, "青山區12巷4弄9之1號")["level"] == "number"  # only one of the two lanes has that alley and number
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("青山區廈港街24多號", "number_unread"), ("青山區廈港街(捷運站3號", "number_unread"), ("青山區廈港街40、42號", "number_missing"),
+        ("青山區廈港街往國道1號", "names_no_more"), ("青山區廈港街不知道門牌號", "names_no_more"),
+    ],
+)  # fmt: skip
+def test_a_number_beside_a_street_that_is_no_door_of_it(taiwan: AddressBase, text: str, reason: str) -> None:
+    found = answer(taiwan, text)
+    assert (found["reason_code"], found["level"]) == (reason, "road")
+    assert found["outcome"] == ("partial" if reason == "names_no_more" else "not_in_register")
+
+
+@pytest.mark.parametrize("text", ["青山區廈港街靠近24號", "青山區廈港街約在24號", "青山區廈港街街24號", "青山區廈港路24號"])
+def test_words_before_a_number_and_a_wrong_type_word_still_lead_to_the_door(taiwan: AddressBase, text: str) -> None:
+    assert answer(taiwan, text)["matched_text"].endswith("廈港街24號")
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("松濤路三段與廈港街口", "crossing"), ("松濤路三段-廈港街交叉口往東方向", "crossing"), ("松濤路三段與廈港街之間", "road"),
+        ("松濤路三段到廈港街", "road"), ("往松濤路三段、廈港街方向", "road"),
+    ],
+)  # fmt: skip
+def test_a_stretch_between_two_roads_is_no_crossing(taiwan: AddressBase, text: str, level: str) -> None:
+    assert answer(taiwan, text)["level"] == level
+
+
+def test_a_crossing_with_an_unregistered_lane_keeps_both_streets_as_evidence(taiwan: AddressBase) -> None:
+    found = answer(taiwan, "青山區廈港街88巷與松濤路三段交叉口")
+    assert (found["outcome"], found["level"]) == ("not_in_register", "road")
+    assert found["runner_up"] == answer(taiwan, "松濤路三段")["address_key"]
+
+
+def test_a_street_takes_the_community_that_the_text_names_if_its_doors_lie_there(taiwan: AddressBase) -> None:
+    assert answer(taiwan, "青山區松濤路三段")["community"] is None
+    assert answer(taiwan, "青山區甲和里松濤路三段")["community"] == "甲和里"
+    assert answer(taiwan, "青山區甲和里廈港街")["community"] == "乙安里"  # all doors of that street lie in the other
+
+
+def test_several_doors_none_of_them_in_the_named_district_make_no_door() -> None:
+    import register
+
+    from addressing import Grammar, build_base
+
+    def row(district: str, village: str, road: str, number: str) -> dict[str, str]:
+        return {"city": "海東市", "district": district, "community": village, "road": road, "number": number,
+                "full_address": f"海東市{district}{village}{road}{number}"}  # fmt: skip
+
+    rows = [row("東區", "甲里", "長春路", "5號"), row("西區", "乙里", "長春路", "5號"), row("南區", "丙里", "長春路", "9號")]
+    base = build_base([(register.DAY, pa.Table.from_pylist(rows))], Grammar.load("taiwan"))
+    assert answer(base, "長春路5號")["outcome"] == "ambiguous"
+    found = answer(base, "南區長春路5號")
+    assert (found["outcome"], found["level"], found["reason_code"]) == ("not_in_register", "road", "district_conflict")
+
+
 def test_a_missing_number_takes_the_community_of_its_neighbours(taiwan: AddressBase) -> None:
     found = answer(taiwan, "青山區松濤路三段103號")
     assert (found["outcome"], found["level"], found["community"], found["neighbourhood"]) == ("not_in_register", "road", "甲和里", "4鄰")
