@@ -5,7 +5,7 @@ DuckDB schemas, comments, ODCS). Does not belong here: reading data, cleaning da
 the others.
 """
 
-from contracts.load import ContractError, feeds, settings, tables
+from contracts.load import ContractError, Retired, feeds, retired, settings, tables
 from contracts.model import Column, Feed, Protection, Table, TableRule
 
-__all__ = ["Column", "ContractError", "Feed", "Protection", "Table", "TableRule", "feeds", "settings", "tables"]
+__all__ = ["Column", "ContractError", "Feed", "Protection", "Retired", "Table", "TableRule", "feeds", "retired", "settings", "tables"]

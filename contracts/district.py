@@ -6,10 +6,13 @@ Does not belong here: any branch on a district's name; a difference between dist
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from contracts.load import ContractError, feeds, read_yaml, validated
 from contracts.model import Audience, Feed, Strict
@@ -68,10 +71,26 @@ class Retention(Strict):
     lake_days: int = Field(30, ge=1)
 
 
+class Declared(Strict):
+    """What the district says about its own settings; a setting that disagrees does not load.
+
+    `counts`: for a setting, how many different values a column holds among lines still valid (of a category level: paths down to it;
+    `rows`: lines). `flow_nodes`: nodes of each flow, `start` not counted. `one_department_from`: from that day on each leaf of the
+    category tree has exactly one department, whatever the street.
+    """
+
+    counts: dict[str, dict[str, int]] = {}
+    flow_nodes: dict[str, int] = {}
+    one_department_from: dt.date | None = None
+
+
 class District(Strict):
-    """`district.yaml`."""
+    """`district.yaml`. With `based_on`, a district is what it changes in another one: keys and feeds given here go before the other's, and a
+    setting's CSV file replaces the other's file of that name.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    based_on: str | None = None
     title: str
     title_zh: str
     grammar: str
@@ -83,19 +102,80 @@ class District(Strict):
     retention: Retention = Retention()
     audiences: tuple[Audience, ...] = ("internal", "public")
     small_group: int = Field(5, ge=2)
+    dispatch_minutes: int = Field(30, ge=1)
+    """Within how many minutes of its report a matter should be dispatched."""
+    declared: Declared = Declared()
     feeds: dict[str, FeedMapping]
     folder: Path = Field(Path(), exclude=True)
+    _bases: tuple[Path, ...] = PrivateAttr(())
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The district's own folder, then that of the district it is based on, and so on."""
+        return (self.folder, *self._bases)
 
 
 def load_district(folder: Path) -> District:
-    """Read `folder/district.yaml`; every mistake names file, line and remedy (ContractError)."""
+    """Read `folder/district.yaml`, on top of the district it is based on; every mistake names file, line and remedy (ContractError)."""
+    return _load(folder, ())
+
+
+def _load(folder: Path, above: tuple[Path, ...]) -> District:
     path = folder / "district.yaml"
     if not path.is_file():
         raise ContractError(f"{folder}: no district.yaml; remedy: name a district folder, or make one with `govlake district new NAME`")
     data, lines = read_yaml(path)
     if not isinstance(data, dict):
         raise ContractError("district.yaml:1: a district is a mapping of keys; remedy: start with name, title, feeds")
+    base = None
+    if data.get("based_on"):
+        base = _base(folder, str(data["based_on"]), lines.get(("based_on",), 1), (*above, folder.resolve()))
+        data = _on_top(base, data, folder)
     district = validated(District, {**data, "folder": folder}, lines, path, {})
+    if base:
+        district._bases = base.folders
+    _known_feeds(district, lines)
+    return district
+
+
+def _base(folder: Path, name: str, line: int, above: tuple[Path, ...]) -> District:
+    """The district that another one is based on: a folder beside it, else one that comes with govlake."""
+    here = f"district.yaml:{line}: based_on: {name}"
+    for found in (folder.parent / name, Path(str(files("districts"))) / name):
+        if (found / "district.yaml").is_file():
+            if found.resolve() in above:
+                raise ContractError(f"{here} is based on this district itself; remedy: name a district that stands alone")
+            try:
+                return _load(found, above)
+            except ContractError as error:
+                raise ContractError("\n".join(f"{name}/{said}" for said in str(error).splitlines())) from error
+    raise ContractError(f"{here}: no such district beside this one or among those that come with govlake; remedy: correct the name")
+
+
+def _on_top(base: District, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The keys of `given` before those of `base`. Counts that the base declares hold only for settings that it still supplies."""
+    under = base.model_dump(exclude_unset=True, exclude={"based_on", "folder"})
+    declared = under.get("declared", {})
+    own = {path.stem for path in folder.glob("*.csv")}
+    declared["counts"] = {name: counts for name, counts in declared.get("counts", {}).items() if name not in own}
+    if "flow" in own:
+        declared.pop("flow_nodes", None)
+    if own & {"category", "responsibility"}:
+        declared.pop("one_department_from", None)
+    under["declared"] = declared
+    return _merged(under, given)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(under[key], over[key])
+        for key in under.keys() & over.keys()
+        if isinstance(under[key], dict) and isinstance(over[key], dict)
+    }
+    return {**under, **over, **both}
+
+
+def _known_feeds(district: District, lines: Mapping[tuple[Any, ...], int]) -> None:
     known = feeds()
     for name, mapping in district.feeds.items():
         if name not in known:
@@ -109,7 +189,6 @@ def load_district(folder: Path) -> District:
                     raise ContractError(
                         f"district.yaml:{line}: feeds.{name}.{section}.{column}: the contract has no such column; remedy: correct the name"
                     )
-    return district
 
 
 def contract_of(district: District, feed: str) -> Feed:

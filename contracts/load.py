@@ -6,6 +6,7 @@ Belongs here: finding contract files, parsing them, turning validation errors in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from contracts.model import Feed, Table
+from contracts.model import Feed, Strict, Table, Version
 
 HERE = Path(__file__).parent
 Model = TypeVar("Model", bound=BaseModel)
@@ -125,6 +126,40 @@ def tables(folder: Path = HERE) -> dict[str, Table]:
         if table.name != path.stem:
             raise ContractError(f"{path.name}:1: name {table.name!r} differs from the file's; remedy: rename one of them")
         found[table.full_name] = table
+    return found
+
+
+class Retired(Strict):
+    """A table that is no longer published: its last version, since when, why, and where its readers find the data now."""
+
+    version: Version
+    date: date
+    reason: str
+    reason_zh: str
+    instead: str | None = None
+
+
+class _RetiredFile(Strict):
+    tables: dict[str, Retired]
+
+
+@cache
+def retired(folder: Path = HERE) -> dict[str, Retired]:
+    """The tables that were withdrawn, by full name (`retired.yaml`). ContractError where one is still declared in the same major version."""
+    path = folder / "retired.yaml"
+    if not path.is_file():
+        return {}
+    data, lines = read_yaml(path)
+    found = validated(_RetiredFile, data, lines, path, {}).tables
+    declared = tables(folder)
+    for name, entry in found.items():
+        line = lines.get(("tables", name), 1)
+        if name in declared and int(declared[name].version.split(".")[0]) <= int(entry.version.split(".")[0]):
+            raise ContractError(
+                f"{path.name}:{line}: {name} is retired and has a contract; remedy: take one away, or raise the contract's major version"
+            )
+        if entry.instead is not None and entry.instead not in declared:
+            raise ContractError(f"{path.name}:{line}: {name}: there is no table {entry.instead}; remedy: correct or take away `instead`")
     return found
 
 

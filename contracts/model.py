@@ -62,8 +62,16 @@ class Column(Strict):
     references: str | None = None
     unit: str | None = None
     severity: Severity = "error"
+    watched: bool = False
+    """The distribution of this feed column's codes is compared with that of the deliveries before; a shift is a warning."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _watches_codes(self) -> Column:
+        if self.watched and not self.codes:
+            raise ValueError("watched is for columns with a code list")
+        return self
 
     @field_validator("type")
     @classmethod
@@ -265,9 +273,30 @@ class Table(Contract):
     """Counts that are suppressed below the district's smallest group size in the `public` audience: a column, or what is left of one when
     another is taken away (`answers - satisfied`), since a reader can do that subtraction."""
 
+    declassifies: tuple[str, ...] = ()
+    """Restricted relations that this table may read all the same, since it holds nothing but counts of groups that are not small."""
+
     @property
     def full_name(self) -> str:
         return f"{self.theme}.{self.name}"
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """Every rule that the contract declares, as check results name them: `kind:column`, `key`, and the names of its own rules."""
+        names = []
+        for column in self.columns:
+            declared = {
+                "required": column.required,
+                "code": column.codes,
+                "pattern": column.pattern is not None,
+                "min": column.minimum is not None,
+                "max": column.maximum is not None,
+                "max_length": column.max_length is not None,
+                "unique": column.unique,
+                "reference": column.references is not None,
+            }
+            names += [f"{kind}:{column.name}" for kind, given in declared.items() if given]
+        return (*names, *(("key",) if self.keys else ()), *(rule.name for rule in self.rules))
 
 
 def _provenance() -> tuple[Column, ...]:

@@ -1,7 +1,7 @@
 """The CSV files of a district folder (divisions, aliases, categories, deadlines …) as typed tables.
 
 Belongs here: reading them by their contracts and saying file, line, field and remedy for each mistake. They are small and edited by hand,
-so a mistake is an error, never a quarantined row. Not here: feeds (`sources`, `quality`).
+so a mistake is an error, never a quarantined row. Not here: what lines must hold together (`settings_rules`); feeds (`sources`, `quality`).
 """
 
 from __future__ import annotations
@@ -10,31 +10,65 @@ import csv
 import datetime as dt
 import io
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from contracts import settings_rules
 from contracts.district import District
 from contracts.load import ContractError, settings
 from contracts.model import Column, Feed
 from contracts.schema import arrow_schema
 
+Numbered = settings_rules.Numbered
 _TRUE, _FALSE = {"true", "1", "yes", "y", "是"}, {"false", "0", "no", "n", "否"}
 
 
 def load_setting(district: District, name: str) -> pa.Table:
     """One setting of a district, columns and types as its contract says, in the file's order; empty where the district has no file.
 
-    ContractError names file, line, field and remedy of every line that is wrong, one a line.
+    The file is the district's own, else that of the district it is based on. `profile` and `declared_count` come from `district.yaml`.
+    ContractError names file, line, field and remedy of every line that is wrong, one a line; lines that contradict each other
+    or what the district declares are wrong too.
     """
-    contract = settings()[name]
-    path = district.folder / f"{name}.csv"
-    schema = arrow_schema(contract.columns)
-    if not path.is_file():
-        return schema.empty_table()
-    return pa.Table.from_pylist(_rows(path, contract), schema=schema)
+    schema = arrow_schema(settings()[name].columns)
+    if name in FROM_DISTRICT:
+        return pa.Table.from_pylist(FROM_DISTRICT[name](district), schema=schema)
+    numbered = _numbered(district, name)
+    mistakes = settings_rules.mistakes(district, name, numbered, partial(_numbered, district))
+    if mistakes:
+        raise ContractError("\n".join(mistakes))
+    return pa.Table.from_pylist([row for _, row in numbered], schema=schema)
+
+
+def setting_path(district: District, name: str) -> Path | None:
+    """The file that a setting comes from; None where no folder has one."""
+    return next((path for folder in district.folders if (path := folder / f"{name}.csv").is_file()), None)
+
+
+def _numbered(district: District, name: str) -> list[Numbered]:
+    path = setting_path(district, name)
+    return _rows(path, settings()[name]) if path else []
+
+
+def _profile(district: District) -> list[dict[str, Any]]:
+    return [district.model_dump(include={column.name for column in settings()["profile"].columns})]
+
+
+def _declared_counts(district: District) -> list[dict[str, Any]]:
+    return [
+        {"setting": setting, "counted": counted, "declared": number}
+        for setting, counts in sorted(district.declared.counts.items())
+        for counted, number in sorted(counts.items())
+    ]
+
+
+FROM_DISTRICT: dict[str, Callable[[District], list[dict[str, Any]]]] = {"profile": _profile, "declared_count": _declared_counts}
+"""Settings without a file: what `district.yaml` says."""
 
 
 def all_settings(district: District) -> dict[str, pa.Table]:
@@ -42,7 +76,7 @@ def all_settings(district: District) -> dict[str, pa.Table]:
     return {name: load_setting(district, name) for name in settings()}
 
 
-def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
+def _rows(path: Path, contract: Feed) -> list[Numbered]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -56,7 +90,7 @@ def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
     missing = [column.name for column in contract.columns if column.required and column not in columns]
     if missing:
         raise ContractError(f"{path.name}:1: columns {', '.join(missing)} are missing; remedy: add them to the header")
-    rows: list[dict[str, Any]] = []
+    rows: list[Numbered] = []
     seen: dict[tuple[Any, ...], int] = {}
     mistakes: list[str] = []
     for number, line in body:
@@ -69,7 +103,7 @@ def _rows(path: Path, contract: Feed) -> list[dict[str, Any]]:
         if key in seen:
             mistakes.append(f"{path.name}:{number}: the same {', '.join(contract.keys)} as in line {seen[key]}; remedy: keep one of them")
         seen.setdefault(key, number)
-        rows.append(row)
+        rows.append((number, row))
     if mistakes:
         raise ContractError("\n".join(mistakes))
     return rows

@@ -1,82 +1,120 @@
-WITH residents AS (
+-- One line for each object, with what each field of each kind of object holds: known or not. The district's rules say which fields a
+-- scenario asks for and after how many days a known one is asked again. A district without rules asks for every field of each kind.
+WITH fields AS (
+  SELECT object_kind, kind_zh, field, position, again_days
+  FROM (
+    VALUES
+      ('resident', '人口核查', 'sex', 1, NULL), ('resident', '人口核查', 'kinship', 2, NULL), ('resident', '人口核查', 'phone', 3, 180),
+      ('resident', '人口核查', 'residence_kind', 4, 180), ('resident', '人口核查', 'tenure', 5, 180),
+      ('resident', '人口核查', 'moved_in', 6, NULL), ('resident', '人口核查', 'address', 7, 180),
+      ('enterprise', '企业核查', 'industry', 1, NULL), ('enterprise', '企业核查', 'staff', 2, NULL),
+      ('enterprise', '企业核查', 'safety_grade', 3, NULL), ('enterprise', '企业核查', 'contact_phone', 4, NULL),
+      ('enterprise', '企业核查', 'address', 5, NULL), ('facility', '部件核查', 'owner', 1, NULL), ('facility', '部件核查', 'state', 2, NULL),
+      ('facility', '部件核查', 'coordinates', 3, NULL), ('facility', '部件核查', 'address', 4, NULL)
+  ) AS listed(object_kind, kind_zh, field, position, again_days)
+),
+rules AS (
+  SELECT r.scenario, r.title_zh, r.object_kind, r.only_value, r.field, f.position, r.again_days
+  FROM district.collection_rule AS r JOIN fields AS f ON f.object_kind = r.object_kind AND f.field = r.field
+  UNION ALL
+  SELECT object_kind AS scenario, kind_zh AS title_zh, object_kind, NULL AS only_value, field, position, again_days
+  FROM fields
+  WHERE (SELECT COUNT(*) FROM district.collection_rule) = 0
+),
+residents AS (
   SELECT
-    'resident' AS scenario,
-    h.record_key AS object_key,
-    CONCAT_WS(
-      ';', CASE WHEN h.sex IS NULL THEN 'sex' END, CASE WHEN h.kinship IS NULL THEN 'kinship' END,
-      CASE WHEN h.phone_key IS NULL THEN 'phone' END, CASE WHEN h.residence_kind IS NULL THEN 'residence_kind' END,
-      CASE WHEN h.tenure IS NULL THEN 'tenure' END, CASE WHEN h.moved_in IS NULL THEN 'moved_in' END,
-      CASE WHEN l.building_key IS NULL THEN 'address' END
-    ) AS fields_due,
-    CONCAT_WS(
-      ';', CASE WHEN h.sex IS NOT NULL THEN 'sex' END, CASE WHEN h.kinship IS NOT NULL THEN 'kinship' END,
-      CASE WHEN h.phone_key IS NOT NULL THEN 'phone' END, CASE WHEN h.residence_kind IS NOT NULL THEN 'residence_kind' END,
-      CASE WHEN h.tenure IS NOT NULL THEN 'tenure' END, CASE WHEN h.moved_in IS NOT NULL THEN 'moved_in' END,
-      CASE WHEN l.building_key IS NOT NULL THEN 'address' END
-    ) AS fields_known,
-    h.checked_on AS last_confirmed_on, l.address_key, l.building_key, l.community_key, l.community
-  FROM latest.household AS h LEFT JOIN place.location_link AS l ON l.feed = 'household' AND l.record_key = h.record_key
+    h.record_key AS object_key, h.tenure, h.residence_kind, h.sex IS NOT NULL AS has_sex, h.kinship IS NOT NULL AS has_kinship,
+    h.phone_key IS NOT NULL AS has_phone, h.residence_kind IS NOT NULL AS has_residence_kind, h.tenure IS NOT NULL AS has_tenure,
+    h.moved_in IS NOT NULL AS has_moved_in, l.building_key IS NOT NULL AS has_address, h.checked_on,
+    COALESCE(DATE_DIFF('day', h.checked_on, c.as_of_date), 99999) AS days_unconfirmed, l.address_key, l.building_key, l.community_key,
+    l.community
+  FROM latest.household AS h
+  CROSS JOIN run.clock AS c
+  LEFT JOIN place.location_link AS l ON l.feed = 'household' AND l.record_key = h.record_key
 ),
 enterprises AS (
   SELECT
-    'enterprise' AS scenario,
-    record_key AS object_key,
-    CONCAT_WS(
-      ';', CASE WHEN industry IS NULL THEN 'industry' END, CASE WHEN staff IS NULL THEN 'staff' END,
-      CASE WHEN safety_grade IS NULL THEN 'safety_grade' END, CASE WHEN contact_phone_masked IS NULL THEN 'contact_phone' END,
-      CASE WHEN building_key IS NULL THEN 'address' END
-    ) AS fields_due,
-    CONCAT_WS(
-      ';', CASE WHEN industry IS NOT NULL THEN 'industry' END, CASE WHEN staff IS NOT NULL THEN 'staff' END,
-      CASE WHEN safety_grade IS NOT NULL THEN 'safety_grade' END, CASE WHEN contact_phone_masked IS NOT NULL THEN 'contact_phone' END,
-      CASE WHEN building_key IS NOT NULL THEN 'address' END
-    ) AS fields_known,
-    CAST(NULL AS DATE) AS last_confirmed_on, address_key, building_key, community_key, community
+    record_key AS object_key, industry, kind, industry IS NOT NULL AS has_industry, staff IS NOT NULL AS has_staff,
+    safety_grade IS NOT NULL AS has_safety_grade, contact_phone_masked IS NOT NULL AS has_contact_phone,
+    building_key IS NOT NULL AS has_address, address_key, building_key, community_key, community
   FROM organization.enterprise
   WHERE COALESCE(status, 'open') = 'open'
 ),
 facilities AS (
   SELECT
-    'facility' AS scenario,
-    record_key AS object_key,
-    CONCAT_WS(
-      ';', CASE WHEN owner IS NULL THEN 'owner' END, CASE WHEN state IS NULL THEN 'state' END,
-      CASE WHEN lng IS NULL OR lat IS NULL THEN 'coordinates' END, CASE WHEN community_key IS NULL THEN 'address' END
-    ) AS fields_due,
-    CONCAT_WS(
-      ';', CASE WHEN owner IS NOT NULL THEN 'owner' END, CASE WHEN state IS NOT NULL THEN 'state' END,
-      CASE WHEN lng IS NOT NULL AND lat IS NOT NULL THEN 'coordinates' END, CASE WHEN community_key IS NOT NULL THEN 'address' END
-    ) AS fields_known,
-    CAST(NULL AS DATE) AS last_confirmed_on, address_key, building_key, community_key, community
+    record_key AS object_key, kind, owner IS NOT NULL AS has_owner, state IS NOT NULL AS has_state,
+    lng IS NOT NULL AND lat IS NOT NULL AS has_coordinates, community_key IS NOT NULL AS has_address, address_key, building_key,
+    community_key, community
   FROM thing.facility
   WHERE COALESCE(state, 'good') <> 'abolished'
 ),
-objects AS (
-  SELECT scenario, object_key, fields_due, fields_known, last_confirmed_on, address_key, building_key, community_key, community FROM residents
+asked AS (
+  SELECT
+    r.scenario, r.title_zh, r.field, r.position, r.again_days, o.object_key, o.checked_on, o.days_unconfirmed, o.address_key, o.building_key,
+    o.community_key, o.community,
+    CASE r.field
+      WHEN 'sex' THEN o.has_sex
+      WHEN 'kinship' THEN o.has_kinship
+      WHEN 'phone' THEN o.has_phone
+      WHEN 'residence_kind' THEN o.has_residence_kind
+      WHEN 'tenure' THEN o.has_tenure
+      WHEN 'moved_in' THEN o.has_moved_in
+      WHEN 'address' THEN o.has_address
+    END AS is_known
+  FROM rules AS r
+  JOIN residents AS o ON r.only_value IS NULL OR r.only_value IN (o.tenure, o.residence_kind)
+  WHERE r.object_kind = 'resident'
   UNION ALL
-  SELECT scenario, object_key, fields_due, fields_known, last_confirmed_on, address_key, building_key, community_key, community FROM enterprises
+  SELECT
+    r.scenario, r.title_zh, r.field, r.position, r.again_days, o.object_key, NULL AS checked_on, NULL AS days_unconfirmed, o.address_key,
+    o.building_key, o.community_key, o.community,
+    CASE r.field
+      WHEN 'industry' THEN o.has_industry
+      WHEN 'staff' THEN o.has_staff
+      WHEN 'safety_grade' THEN o.has_safety_grade
+      WHEN 'contact_phone' THEN o.has_contact_phone
+      WHEN 'address' THEN o.has_address
+    END AS is_known
+  FROM rules AS r
+  JOIN enterprises AS o ON r.only_value IS NULL OR r.only_value IN (o.industry, o.kind)
+  WHERE r.object_kind = 'enterprise'
   UNION ALL
-  SELECT scenario, object_key, fields_due, fields_known, last_confirmed_on, address_key, building_key, community_key, community FROM facilities
+  SELECT
+    r.scenario, r.title_zh, r.field, r.position, r.again_days, o.object_key, NULL AS checked_on, NULL AS days_unconfirmed, o.address_key,
+    o.building_key, o.community_key, o.community,
+    CASE r.field
+      WHEN 'owner' THEN o.has_owner
+      WHEN 'state' THEN o.has_state
+      WHEN 'coordinates' THEN o.has_coordinates
+      WHEN 'address' THEN o.has_address
+    END AS is_known
+  FROM rules AS r
+  JOIN facilities AS o ON r.only_value IS NULL OR r.only_value = o.kind
+  WHERE r.object_kind = 'facility'
 ),
+-- Only a feed that says when an entry was confirmed lets a known field grow old.
 judged AS (
   SELECT
-    o.scenario, o.object_key, NULLIF(o.fields_due, '') AS fields_due, NULLIF(o.fields_known, '') AS fields_known, o.last_confirmed_on,
-    o.scenario = 'resident' AND (o.last_confirmed_on IS NULL OR DATE_DIFF('day', o.last_confirmed_on, c.as_of_date) > 180) AS is_check_due,
-    o.address_key, o.building_key, o.community_key, o.community
-  FROM objects AS o CROSS JOIN run.clock AS c
+    scenario, title_zh, field, position, object_key, checked_on, address_key, building_key, community_key, community, is_known,
+    is_known AND COALESCE(days_unconfirmed > again_days, FALSE) AS is_old
+  FROM asked
 )
 SELECT
   scenario,
   object_key,
-  fields_due,
-  fields_known,
-  COALESCE(LENGTH(fields_due) - LENGTH(REPLACE(fields_due, ';', '')) + 1, 0) AS due_count,
-  is_check_due,
-  last_confirmed_on,
-  address_key,
-  building_key,
-  community_key,
-  community
+  MIN(title_zh) AS scenario_zh,
+  STRING_AGG(CASE WHEN NOT is_known THEN field END, ';' ORDER BY position) AS fields_due,
+  STRING_AGG(CASE WHEN is_old THEN field END, ';' ORDER BY position) AS fields_to_confirm,
+  STRING_AGG(CASE WHEN is_known AND NOT is_old THEN field END, ';' ORDER BY position) AS fields_known,
+  COUNT(*) FILTER (WHERE NOT is_known) AS due_count,
+  COUNT(*) FILTER (WHERE is_old) AS confirm_count,
+  COUNT(*) FILTER (WHERE is_old) > 0 AS is_check_due,
+  MAX(checked_on) AS last_confirmed_on,
+  MIN(address_key) AS address_key,
+  MIN(building_key) AS building_key,
+  MIN(community_key) AS community_key,
+  MIN(community) AS community
 FROM judged
-WHERE fields_due IS NOT NULL OR is_check_due
+GROUP BY scenario, object_key
+HAVING COUNT(*) FILTER (WHERE NOT is_known OR is_old) > 0
 ORDER BY scenario, object_key

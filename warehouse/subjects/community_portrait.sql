@@ -9,6 +9,20 @@ residents AS (
   WHERE community_key IS NOT NULL
   GROUP BY community_key
 ),
+-- Already without small groups: a count that is missing is zero or too small to be shown.
+care AS (
+  SELECT
+    community_key,
+    MAX(CASE WHEN care = 'elderly' THEN people END) AS elderly,
+    MAX(CASE WHEN care = 'elderly_alone' THEN people END) AS elderly_alone,
+    MAX(CASE WHEN care = 'minor' THEN people END) AS minors,
+    MAX(CASE WHEN care = 'disabled' THEN people END) AS disabled,
+    MAX(CASE WHEN care = 'low_income' THEN people END) AS low_income,
+    MAX(CASE WHEN care = 'chronic_illness' THEN people END) AS chronic_illness,
+    MAX(CASE WHEN care = 'registered' THEN people END) AS care_people
+  FROM person.care_count
+  GROUP BY community_key
+),
 enterprises AS (
   SELECT community_key, COUNT(*) AS enterprises
   FROM organization.enterprise
@@ -78,6 +92,13 @@ SELECT
   COALESCE(h.households, 0) AS households,
   COALESCE(r.residents, 0) AS residents,
   COALESCE(r.floating_residents, 0) AS floating_residents,
+  k.elderly,
+  k.elderly_alone,
+  k.minors,
+  k.disabled,
+  k.low_income,
+  k.chronic_illness,
+  k.care_people,
   COALESCE(o.enterprises, 0) AS enterprises,
   COALESCE(f.facilities, 0) AS facilities,
   COALESCE(f.damaged_facilities, 0) AS damaged_facilities,
@@ -93,6 +114,7 @@ SELECT
 FROM place.community AS p
 LEFT JOIN households AS h ON h.community_key = p.community_key
 LEFT JOIN residents AS r ON r.community_key = p.community_key
+LEFT JOIN care AS k ON k.community_key = p.community_key
 LEFT JOIN enterprises AS o ON o.community_key = p.community_key
 LEFT JOIN facilities AS f ON f.community_key = p.community_key
 LEFT JOIN devices AS d ON d.community_key = p.community_key

@@ -6,42 +6,21 @@ WITH alternatives AS (
     FROM organization.service_item
     WHERE eligibility IS NOT NULL
   ) AS split
+  WHERE REPLACE(alternative, ' ', '') NOT IN ('', 'age>=0')
 ),
 terms AS (
-  SELECT DISTINCT item_code, name, at_home, alternative, TRIM(term) AS term
+  SELECT DISTINCT item_code, name, at_home, alternative, term
   FROM (
-    SELECT item_code, name, at_home, alternative, UNNEST(STRING_SPLIT(alternative, '&')) AS term
-    FROM alternatives
-    WHERE alternative <> '' AND REPLACE(alternative, ' ', '') <> 'age>=0'
+    SELECT item_code, name, at_home, alternative, UNNEST(STRING_SPLIT(REPLACE(alternative, ' ', ''), '&')) AS term FROM alternatives
   ) AS split
 ),
 needed AS (
   SELECT item_code, alternative, COUNT(*) AS terms FROM terms GROUP BY item_code, alternative
 ),
-people AS (
-  SELECT l.person_key, l.household_key, l.age, l.residence_kind, l.tenure, l.address_key, l.community_key, l.community
-  FROM person.person AS p JOIN subject.household_ledger AS l ON l.record_key = p.record_key
-),
-ages AS (
-  SELECT
-    term,
-    CASE WHEN REPLACE(term, ' ', '') LIKE 'age>=%' THEN TRY_CAST(SUBSTR(REPLACE(term, ' ', ''), 6) AS BIGINT) END AS from_age,
-    CASE WHEN REPLACE(term, ' ', '') LIKE 'age<%' THEN TRY_CAST(SUBSTR(REPLACE(term, ' ', ''), 5) AS BIGINT) END AS below_age
-  FROM (SELECT DISTINCT term FROM terms WHERE term LIKE 'age%') AS distinct_terms
-),
-facts AS (
-  SELECT person_key, tag AS term FROM person.person_tag
-  UNION
-  SELECT person_key, residence_kind AS term FROM people WHERE residence_kind IS NOT NULL
-  UNION
-  SELECT person_key, tenure AS term FROM people WHERE tenure IS NOT NULL
-  UNION
-  SELECT p.person_key, a.term FROM people AS p JOIN ages AS a ON p.age >= a.from_age OR p.age < a.below_age
-),
 met AS (
-  SELECT t.item_code, t.name, t.at_home, t.alternative, f.person_key, COUNT(*) AS terms
-  FROM terms AS t JOIN facts AS f ON f.term = t.term
-  GROUP BY t.item_code, t.name, t.at_home, t.alternative, f.person_key
+  SELECT t.item_code, t.name, t.at_home, t.alternative, p.person_key, COUNT(*) AS terms
+  FROM terms AS t JOIN person.person_term AS p ON p.term = t.term
+  GROUP BY t.item_code, t.name, t.at_home, t.alternative, p.person_key
 ),
 eligible AS (
   SELECT m.item_code, m.name, m.at_home, m.person_key, STRING_AGG(m.alternative, ';' ORDER BY m.alternative) AS met_by
@@ -52,11 +31,13 @@ SELECT
   e.item_code,
   e.person_key,
   e.name AS item,
-  p.household_key,
+  l.household_key,
   e.met_by,
   e.at_home,
-  p.address_key,
-  p.community_key,
-  p.community
-FROM eligible AS e JOIN people AS p ON p.person_key = e.person_key
+  l.address_key,
+  l.community_key,
+  l.community
+FROM eligible AS e
+JOIN person.person AS p ON p.person_key = e.person_key
+JOIN subject.household_ledger AS l ON l.record_key = p.record_key
 ORDER BY e.item_code, e.person_key

@@ -1,5 +1,5 @@
 -- A row read is accepted or refused; an accepted row lies in the clean table unless its delivery was replaced; a row of the latest
--- state arrives in its theme table. The difference adds up what breaks any of the three.
+-- state arrives in its theme table, and a report also in event.event. The difference adds up what breaks any of them.
 WITH delivered AS (
   SELECT
     d.feed, d.delivery, d.version, d.day, d.status, COALESCE(d.bytes, 0) AS bytes, COALESCE(d.rows_read, 0) AS rows_read,
@@ -84,6 +84,9 @@ in_theme AS (
   UNION ALL
   SELECT delivery, COUNT(*) AS row_count FROM person.visit GROUP BY delivery
 ),
+in_event AS (
+  SELECT delivery, COUNT(*) AS row_count FROM event.event WHERE feed IN ('ticket', 'petition', 'grid_event', 'hazard') GROUP BY delivery
+),
 linked AS (
   SELECT
     delivery,
@@ -104,6 +107,11 @@ counted AS (
     CASE WHEN d.status = 'accepted' THEN COALESCE(c.row_count, 0) ELSE 0 END AS rows_in_clean,
     CASE WHEN d.status = 'accepted' THEN COALESCE(l.row_count, 0) ELSE 0 END AS rows_in_latest,
     CASE WHEN d.feed = 'address_register' THEN NULL WHEN d.status = 'accepted' THEN COALESCE(t.row_count, 0) ELSE 0 END AS rows_in_theme,
+    CASE
+      WHEN d.feed NOT IN ('ticket', 'petition', 'grid_event', 'hazard') THEN NULL
+      WHEN d.status = 'accepted' THEN COALESCE(e.row_count, 0)
+      ELSE 0
+    END AS rows_in_event,
     CASE WHEN d.status = 'accepted' THEN COALESCE(k.linked_door, 0) ELSE 0 END AS linked_door,
     CASE WHEN d.status = 'accepted' THEN COALESCE(k.linked_way, 0) ELSE 0 END AS linked_way,
     CASE WHEN d.status = 'accepted' THEN COALESCE(k.linked_community, 0) ELSE 0 END AS linked_community,
@@ -113,6 +121,7 @@ counted AS (
   LEFT JOIN in_clean AS c ON c.delivery = d.delivery
   LEFT JOIN in_latest AS l ON l.delivery = d.delivery
   LEFT JOIN in_theme AS t ON t.delivery = d.delivery
+  LEFT JOIN in_event AS e ON e.delivery = d.delivery
   LEFT JOIN linked AS k ON k.delivery = d.delivery
 )
 SELECT
@@ -137,8 +146,10 @@ SELECT
   linked_division,
   not_linked,
   rows_in_theme,
+  rows_in_event,
   CASE WHEN status IN ('accepted', 'replaced') THEN ABS(rows_read - rows_refused - rows_accepted) ELSE 0 END
   + CASE WHEN is_current THEN ABS(rows_accepted - rows_in_clean) ELSE 0 END
-  + COALESCE(ABS(rows_in_latest - rows_in_theme), 0) AS difference
+  + COALESCE(ABS(rows_in_latest - rows_in_theme), 0)
+  + COALESCE(ABS(rows_in_latest - rows_in_event), 0) AS difference
 FROM counted
 ORDER BY feed, delivery, version

@@ -4,13 +4,11 @@ SELECT
   t.channel,
   t.created_at AS reported_at,
   t.kind,
-  CASE
-    WHEN t.category_2 IS NULL THEN t.category_1
-    WHEN t.category_1 IS NOT NULL THEN CONCAT_WS('>', t.category_1, t.category_2, t.category_3)
-  END AS category_key,
-  t.category_1,
-  t.category_2,
-  t.category_3,
+  c.category_key,
+  c.category_1,
+  c.category_2,
+  c.category_3,
+  CASE WHEN c.method = 'map' THEN c.delivered_key END AS category_delivered,
   t.department AS department_delivered,
   t.flow,
   t.status,
@@ -36,5 +34,8 @@ SELECT
   t.delivery,
   t.delivery_date,
   t.source_row
-FROM latest.ticket AS t LEFT JOIN place.location_link AS l ON l.feed = 'ticket' AND l.record_key = t.record_key
+FROM latest.ticket AS t
+LEFT JOIN place.location_link AS l ON l.feed = 'ticket' AND l.record_key = t.record_key
+LEFT JOIN organization.category_crosswalk AS c
+  ON c.delivered_key = CASE WHEN t.category_2 IS NULL THEN t.category_1 WHEN t.category_1 IS NOT NULL THEN CONCAT_WS('>', t.category_1, t.category_2, t.category_3) END
 ORDER BY event_id

@@ -1,0 +1,185 @@
+"""What the lines of a district's settings must hold together: one department at a date, the counts that the district declares, names that exist.
+
+Belongs here: rules over several lines or files, each mistake with file, line and remedy. Does not belong here: one line by itself, which the
+setting's contract judges (`settings_file`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from contracts.district import District
+from contracts.load import read_yaml
+
+Numbered = tuple[int, dict[str, Any]]
+"""A line of a settings file with its number."""
+Read = Callable[[str], list[Numbered]]
+
+_LEVELS = ("category_1", "category_2", "category_3")
+_AGE = re.compile(r"^age\s*(>=|<)\s*\d{1,3}$")
+_FOREVER = dt.date.max
+
+
+def mistakes(district: District, name: str, lines: Sequence[Numbered], read: Read) -> list[str]:
+    """Every mistake of the setting `name`, one message each; `read` gives the lines of another setting of the district."""
+    found = list(_counts(district, name, lines))
+    if name in _RULES and lines:
+        found += _RULES[name](district, lines, read)
+    return found
+
+
+def leaves(lines: Sequence[Numbered]) -> dict[tuple[str, ...], int]:
+    """The leaf paths of a category tree with the line of each."""
+    return {tuple(row[level] for level in _LEVELS): number for number, row in lines}
+
+
+def _counts(district: District, name: str, lines: Sequence[Numbered]) -> Iterator[str]:
+    for counted, number in district.declared.counts.get(name, {}).items():
+        found = count(name, counted, [row for _, row in lines])
+        if found != number:
+            line = _declared_line(district, "counts", name, counted)
+            yield (
+                f"district.yaml:{line}: declared.counts.{name}.{counted}: {number} declared, {name}.csv has {found}; "
+                "remedy: complete the file or correct the count"
+            )
+
+
+def count(name: str, counted: str, rows: Sequence[dict[str, Any]]) -> int:
+    """How many different values of `counted` the valid rows hold: of a category level the paths down to it, of `rows` the lines."""
+    valid = [row for row in rows if row.get("valid_to") is None]
+    if counted == "rows":
+        return len(valid)
+    columns = _LEVELS[: _LEVELS.index(counted) + 1] if name == "category" and counted in _LEVELS else (counted,)
+    return len({tuple(row.get(column) for column in columns) for row in valid if row.get(counted) is not None})
+
+
+def _declared_line(district: District, *keys: str) -> int:
+    _, lines = read_yaml(district.folder / "district.yaml")
+    return lines.get(("declared", *keys), lines.get(("declared",), 1))
+
+
+def _responsibility(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    held: dict[tuple[str, ...], list[tuple[dt.date, dt.date, int]]] = defaultdict(list)
+    for number, row in lines:
+        held[(*(row.get(level) or "*" for level in _LEVELS), row["street"])].append(
+            (row["valid_from"], row.get("valid_to") or _FOREVER, number)
+        )
+    for what, periods in held.items():
+        periods.sort()
+        for (_, until, former), (start, _, number) in pairwise(periods):
+            if start < until:
+                yield (
+                    f"responsibility.csv:{number}: {'>'.join(what[:3])}: a second department from {start}, while line {former} still holds; "
+                    f"remedy: give line {former} a valid_to of {start} or earlier"
+                )
+    since = district.declared.one_department_from
+    if since is None:
+        return
+    for leaf, number in leaves(read("category")).items():
+        gap = _gap(leaf, held, since)
+        if gap:
+            end = "" if gap[1] == _FOREVER else f" until {gap[1]}"
+            yield (
+                f"responsibility.csv:{gap[2] or 1}: {'>'.join(leaf)} (category.csv:{number}) has no department from {gap[0]}{end}; "
+                "remedy: add a line for it, or let a period begin where the former ends"
+            )
+
+
+def _gap(
+    leaf: tuple[str, ...], held: dict[tuple[str, ...], list[tuple[dt.date, dt.date, int]]], since: dt.date
+) -> tuple[dt.date, dt.date, int] | None:
+    """The first stretch of days from `since` on which nobody answers for a leaf in every street; None where there is none."""
+    one, two, three = leaf
+    periods = sorted(
+        period for what in ((one, two, three, "*"), (one, two, "*", "*"), (one, "*", "*", "*")) for period in held.get(what, [])
+    )
+    day, line = since, 0
+    for start, until, number in periods:
+        if start > day:
+            return day, start, number
+        day, line = max(day, until), number
+    return (day, _FOREVER, line) if day < _FOREVER else None
+
+
+def _category_map(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    known = leaves(read("category"))
+    for number, row in lines:
+        path = tuple(row[level] for level in _LEVELS)
+        if path not in known:
+            yield f"category_map.csv:{number}: {'>'.join(path)} is no leaf of category.csv; remedy: correct the path or add the leaf"
+
+
+def _category(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    codes: dict[str, int] = {}
+    for number, row in lines:
+        code = row.get("code")
+        if code and code in codes:
+            yield f"category.csv:{number}: code {code} stands in line {codes[code]} too; remedy: give each leaf a code of its own"
+        elif code:
+            codes[code] = number
+
+
+def _flow(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    nodes: dict[str, set[str]] = defaultdict(set)
+    first: dict[str, int] = {}
+    for number, row in lines:
+        nodes[row["flow"]] |= {row["from_status"], row["to_status"]} - {"start"}
+        first.setdefault(row["flow"], number)
+    for flow, number in district.declared.flow_nodes.items():
+        if len(nodes[flow]) != number:
+            yield (
+                f"district.yaml:{_declared_line(district, 'flow_nodes', flow)}: declared.flow_nodes.{flow}: {number} declared, "
+                f"flow.csv has {len(nodes[flow])} (from line {first.get(flow, 1)}); remedy: complete the flow or correct the count"
+            )
+
+
+def _channel(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for number, row in lines:
+        for name in {row["channel"], *split(row.get("aliases"))}:
+            if name in seen:
+                yield f"channel.csv:{number}: {name} names the channel of line {seen[name]} too; remedy: leave it to one of them"
+            seen.setdefault(name, number)
+
+
+def _industry_grid(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    cells = {row["grid_code"] for _, row in read("grid_cell")}
+    for number, row in lines:
+        if row["grid_code"] not in cells:
+            yield f"industry_grid.csv:{number}: grid_code {row['grid_code']} is not in grid_cell.csv; remedy: correct the code"
+
+
+def _terms(name: str, column: str) -> Callable[[District, Sequence[Numbered], Read], Iterator[str]]:
+    """Rules over people: `;` separates alternatives, `&` joins terms; a term on age is age>=N or age<N."""
+
+    def check(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+        for number, row in lines:
+            for term in (part for alternative in split(row.get(column)) for part in alternative.split("&")):
+                if not term.strip():
+                    yield f"{name}.csv:{number}: {column}: a term is missing beside &; remedy: name one or take the & away"
+                elif term.strip().startswith("age") and not _AGE.match(term.strip()):
+                    yield f"{name}.csv:{number}: {column}: {term.strip()!r} is no condition on age; remedy: write age>=N or age<N"
+
+    return check
+
+
+def split(text: str | None) -> list[str]:
+    """The parts of a list in one field, separated by `;` in either width."""
+    return [part.strip() for part in re.split("[;；]", text or "") if part.strip()]
+
+
+_RULES: dict[str, Callable[[District, Sequence[Numbered], Read], Iterator[str]]] = {
+    "responsibility": _responsibility,
+    "category": _category,
+    "category_map": _category_map,
+    "flow": _flow,
+    "channel": _channel,
+    "industry_grid": _industry_grid,
+    "service_item": _terms("service_item", "eligibility"),
+    "population_rule": _terms("population_rule", "terms"),
+}

@@ -1,0 +1,340 @@
+"""Same matter: which reports of all channels are about one real matter, and why.
+
+Belongs here: reports as the comparison wants them, how pairs become matters, and the tables `event.event_pair` and `event.event_cluster`.
+Does not belong here: what is compared and how it counts (`matter_pairs`), texts (`matter_text`).
+
+Two matters grow together where their reports are about one matter on average (`matter_pairs.JOIN`) and every single report of the one is at
+least possibly about the same as every single report of the other (`POSSIBLE`): complete linkage (Sørensen 1948), so that a chain of
+reports, each like the next, does not run away. In each round two matters join that are each other's best partner; the outcome does not
+depend on the order of rows, and reports that no pair connects never touch each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+import contracts
+from contracts.schema import arrow_schema
+from contracts.step import StepContext
+from governance import matter_pairs
+from governance.matter_pairs import CATEGORIES, JOIN, PLACES, POSSIBLE
+from governance.matter_text import Lexicon, plain
+
+PAIR_INPUTS = ("event.event", "place.address")
+CLUSTER_INPUTS = ("event.event", "event.event_pair")
+_TEXT = ("event.event.title_redacted", "event.event.body_redacted")
+_PLACE = ("event.event.address_key", "event.event.building_key", "event.event.community_key", "place.address.parent_key")
+_CATEGORY = ("event.event.category_key",)
+_CALLER = ("event.event.reporter_key", "event.event.device_no")
+_TIME = ("event.event.reported_at",)
+_ALL = (*_TEXT, *_PLACE, *_CATEGORY, *_CALLER, *_TIME)
+PAIR_ORIGINS = {
+    "event_id": ("event.event.event_id",), "later_event_id": ("event.event.event_id",), "is_likely": _ALL, "score": _ALL, "points": _ALL,
+    "place": _PLACE, "text_similarity": _TEXT, "category": _CATEGORY, "hours_between": _TIME, "is_same_caller": _CALLER, "is_same_text": _TEXT,
+}  # fmt: skip
+_JOINED = ("event.event_pair.points",)
+CLUSTER_ORIGINS = {
+    "event_id": ("event.event.event_id",), "matter_id": ("event.event.event_id", *_JOINED), "sequence": (*_JOINED, *_TIME), "reports": _JOINED,
+    "kind": (*_JOINED, "event.event_pair.is_same_text", "event.event_pair.is_same_caller", "event.event.reporter_key"),
+    "matched_event_id": ("event.event_pair.event_id", *_JOINED), "score": ("event.event_pair.score",), "weakest_score": ("event.event_pair.score",),
+    **{name: (f"event.event_pair.{name}",) for name in ("place", "text_similarity", "category", "hours_between", "is_same_caller", "is_same_text")},
+}  # fmt: skip
+_DOORS = ("number", "building", "unit", "floor", "room")
+_ROADS = ("estate", "lane", "road", "crossing")
+_COMMUNITIES = ("community", "neighbourhood")
+_NAMED = (*_ROADS, *_COMMUNITIES, "street", "district", "city", "province")
+"""Levels whose names are taken out of texts."""
+_PLACE_KEYS = (
+    "place", "spot", "number", "lane", "estate", "road", "neighbourhood", "community",
+)  # fmt: skip
+_CATEGORY_KEYS = ("category", "category_2", "category_1")
+_CALLED = ("ticket", "petition")
+"""Feeds in which the reporter is a caller; in the others he is an official on his rounds or a device."""
+_CLOSED = 200
+"""Within connected reports up to this many every pair is compared, also those that no block brings together."""
+
+
+def event_pair(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
+    """`event.event_pair` from PAIR_INPUTS: one row per pair of reports that are possibly about one matter, ordered by its keys."""
+    return _as_contract(_shown(matching(_table(inputs["event.event"]), _table(inputs["place.address"]))), "event.event_pair")
+
+
+def event_cluster(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
+    """`event.event_cluster` from CLUSTER_INPUTS: one row per event, ordered by event_id."""
+    return _as_contract(clusters(_table(inputs["event.event"]), _table(inputs["event.event_pair"])), "event.event_cluster")
+
+
+def _table(data: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(data)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _as_contract(frame: pl.DataFrame, name: str) -> pa.Table:
+    schema = arrow_schema(contracts.tables()[name].columns)
+    return frame.select(schema.names).to_arrow().cast(schema)
+
+
+# Reports
+
+
+def reports_of(events: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
+    """Reports as `matter_pairs` wants them, ordered by time and event id: keys as whole numbers, `second`, `width`, texts.
+
+    `events`: event_id, feed, reported_at, category_key, category_1, category_2, title_redacted, body_redacted, reporter_key, device_no,
+    address_key, address_level, building_key, community_key. `addresses`: address_key, level, parent_key, number_key, lane_key, road_key,
+    neighbourhood_key.
+    `width` of the place: 0 a door, 1 a road, lane or estate, 2 a community, 3 wider or unknown.
+    """
+    chains = addresses.select(
+        "address_key", number="number_key", lane="lane_key", road="road_key", neighbourhood="neighbourhood_key"
+    ).join(_estates(addresses), on="address_key", how="left", maintain_order="left")
+    level = pl.col("address_level")
+    spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
+    found = (
+        events.sort("reported_at", "event_id")
+        .join(chains, on="address_key", how="left", maintain_order="left")
+        .select(
+            "event_id",
+            "feed",
+            second=pl.col("reported_at").dt.epoch("s"),
+            width=pl.when(level.is_in(_DOORS))
+            .then(0)
+            .when(level.is_in(_ROADS))
+            .then(1)
+            .when(pl.col("community_key").is_not_null() & level.fill_null("community").is_in(_COMMUNITIES))
+            .then(2)
+            .otherwise(3)
+            .cast(pl.Int64),
+            place=pl.coalesce("address_key", "community_key"),
+            spot=pl.when(level.is_in(_DOORS)).then(pl.coalesce("building_key", "address_key")),
+            number="number",
+            lane="lane",
+            estate="estate",
+            road="road",
+            neighbourhood="neighbourhood",
+            community="community_key",
+            category="category_key",
+            category_2=pl.when(pl.col("category_2").is_not_null()).then(pl.concat_str("category_1", "category_2", separator=">")),
+            category_1="category_1",
+            reporter=pl.when(pl.col("feed").is_in(_CALLED))
+            .then("reporter_key")
+            .when(pl.col("device_no").is_not_null())
+            .then(pl.lit("device:") + pl.col("device_no")),
+            has_text=spoken,
+            text=pl.when(spoken).then(pl.concat_str("title_redacted", "body_redacted", separator="\n", ignore_nulls=True)),
+            title=pl.col("title_redacted").fill_null(""),
+            body=pl.col("body_redacted").fill_null(""),
+        )
+    )
+    numbered = [*_numbers(found, _PLACE_KEYS), *_numbers(found, _CATEGORY_KEYS), *_numbers(found, ("reporter",)), *_numbers(found, ("text",))]
+    return found.with_columns(numbered).rename({"text": "text_hash"})
+
+
+def _numbers(frame: pl.DataFrame, names: tuple[str, ...]) -> list[pl.Series]:
+    """The columns `names` as whole numbers, equal where the values are equal, in all of them; null stays null."""
+    values = pl.concat([frame[name] for name in names])
+    codes = values.cast(pl.Categorical).to_physical().cast(pl.Int64)
+    return [codes.slice(position * frame.height, frame.height).alias(name) for position, name in enumerate(names)]
+
+
+def _estates(addresses: pl.DataFrame) -> pl.DataFrame:
+    """The estate in which each node lies: address_key, estate (a node of level estate lies in itself); only nodes that lie in one."""
+    parent = addresses.select("address_key", "parent_key")
+    inside = addresses.filter(pl.col("level") == "estate").select("address_key", estate="address_key")
+    found = [inside]
+    while inside.height:
+        inside = parent.join(inside.rename({"address_key": "parent_key"}), on="parent_key").select("address_key", "estate")
+        found.append(inside)
+    return pl.concat(found).unique("address_key", keep="first", maintain_order=True)
+
+
+# Pairs
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What a comparison found: `reports` in order and `pairs` (first, later: rows of `reports`; evidence; points)."""
+
+    reports: pl.DataFrame
+    pairs: pl.DataFrame
+
+
+def matching(events: pl.DataFrame, addresses: pl.DataFrame) -> Matching:
+    """All pairs of reports that are possibly about one matter."""
+    reports = reports_of(events, addresses)
+    names = addresses.filter(pl.col("level").is_in(_NAMED))["name"]
+    titles, bodies = plain(reports["title"], names), plain(reports["body"], names)
+    vectors = Lexicon(titles, bodies).of(pl.select(pl.concat_str(titles, bodies, separator=" ")).to_series())
+    reports = reports.drop("title", "body").with_columns(_topics(vectors, reports["has_text"]))
+    pairs = _judged(reports, vectors, *matter_pairs.candidates(reports))
+    return Matching(reports, _closed(reports, vectors, pairs))
+
+
+def _topics(vectors: np.ndarray, spoken: pl.Series) -> list[pl.Series]:
+    """The two directions in which a text is strongest, as whole numbers; null without text."""
+    strongest = np.argsort(-np.abs(vectors.astype(np.int16)), axis=1, kind="stable")[:, :2]
+    sign = np.take_along_axis(vectors, strongest, axis=1) > 0
+    silent = ~spoken.to_numpy() | ~vectors.any(axis=1)
+    made = []
+    for position in range(2):
+        codes = pl.Series(f"topic_{position + 1}", strongest[:, position] * 2 + sign[:, position], dtype=pl.Int64)
+        made.append(codes.zip_with(~pl.Series(silent), pl.Series([None] * len(codes), dtype=pl.Int64)))
+    return made
+
+
+def _judged(reports: pl.DataFrame, vectors: np.ndarray, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
+    pairs = matter_pairs.points(matter_pairs.evidence(reports, vectors, first, later))
+    return pairs.filter(pl.col("points") >= POSSIBLE)
+
+
+def _closed(reports: pl.DataFrame, vectors: np.ndarray, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Adds the pairs that no block brought together though other reports connect them."""
+    joined = pairs.filter(pl.col("points") >= JOIN)
+    part = _connected(reports.height, joined["first"].to_numpy(), joined["later"].to_numpy())
+    members = pl.DataFrame({"part": part, "row": np.arange(reports.height)})
+    members = members.filter(pl.len().over("part").is_between(3, _CLOSED))
+    all_pairs = (
+        members.join(members, on="part", suffix="_later")
+        .filter(pl.col("row") < pl.col("row_later"))
+        .select(first="row", later="row_later")
+    )
+    missing = all_pairs.join(pairs.select("first", "later"), on=["first", "later"], how="anti")
+    more = _judged(reports, vectors, missing["first"].to_numpy(), missing["later"].to_numpy())
+    return pl.concat([pairs, more]).sort("first", "later")
+
+
+def _connected(size: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(size, size))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _shown(found: Matching) -> pl.DataFrame:
+    """The pairs as `event.event_pair` shows them."""
+    ids = found.reports["event_id"]
+    pairs = found.pairs
+    return pairs.select(
+        ids.gather(pairs["first"]).alias("event_id"),
+        ids.gather(pairs["later"]).alias("later_event_id"),
+        (pl.col("points") >= JOIN).alias("is_likely"),
+        _probability(pl.col("points")).alias("score"),
+        "points",
+        pl.col("place").replace_strict(dict(enumerate(PLACES))),
+        (pl.col("text") / 1000).cast(pl.Decimal(4, 3)).alias("text_similarity"),
+        pl.col("category").replace_strict(dict(enumerate(CATEGORIES))),
+        pl.col("hours").alias("hours_between"),
+        pl.col("same_caller").alias("is_same_caller"),
+        pl.col("same_text").alias("is_same_text"),
+    ).sort("event_id", "later_event_id")
+
+
+def _probability(points: pl.Expr) -> pl.Expr:
+    """Points → probability in thousandths; ten points double the odds."""
+    return (1 / (1 + 2.0 ** (-points / 10))).round(3).cast(pl.Decimal(4, 3))
+
+
+# Clusters
+
+
+def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """One row per event, as `event.event_cluster`: from `event.event` and `event.event_pair`."""
+    reports = events.select("event_id", "feed", "reported_at", "reporter_key").sort("reported_at", "event_id").with_row_index("row")
+    rows = reports.select("event_id", pl.col("row").cast(pl.Int64))
+    tied = (
+        pairs.join(rows.rename({"row": "first"}), on="event_id")
+        .join(rows.rename({"event_id": "later_event_id", "row": "later"}), on="later_event_id")
+        .sort("first", "later")
+    )
+    matter = pl.Series("matter", grown(reports.height, tied))
+    tied = tied.filter(matter.gather(tied["first"]) == matter.gather(tied["later"]))
+    matched = _matched(reports, tied)
+    weakest = pl.concat([tied.select("score", row="first"), tied.select("score", row="later")]).group_by("row").agg(weakest_score=pl.col("score").min())
+    return (
+        reports.with_columns(matter, pl.col("row").cast(pl.Int64), matter_id=reports["event_id"].gather(matter))
+        .join(matched, on="row", how="left")
+        .join(weakest, on="row", how="left")
+        .sort("row")
+        .with_columns(
+            sequence=pl.int_range(1, pl.len() + 1).over("matter"),
+            reports=pl.len().over("matter").cast(pl.Int64),
+            kind=pl.when(pl.col("row") == pl.col("matter")).then(pl.lit("first")).otherwise("kind"),
+        )
+        .sort("event_id")
+    )
+
+
+def _matched(reports: pl.DataFrame, tied: pl.DataFrame) -> pl.DataFrame:
+    """For each report that repeats: row, kind, matched_event_id and the evidence for the pair.
+
+    Of the earlier reports of its matter it is matched to one of the same words, else to one of the same caller, else to the likeliest;
+    of equal ones to the nearest in time.
+    """
+    called = pl.col("feed").is_in(_CALLED)
+    known = reports.select(
+        pl.col("row").cast(pl.Int64), nameless=called & pl.col("reporter_key").is_null(), caller=pl.when(called).then("reporter_key")
+    )
+    seen = tied.join(known.rename({"row": "later"}), on="later", how="left").join(
+        known.rename({"row": "first", "nameless": "first_nameless", "caller": "first_caller"}), on="first", how="left"
+    )
+    differs = (pl.col("caller") != pl.col("first_caller")).fill_null(False)
+    seen = seen.with_columns(
+        repeated=pl.col("is_same_text") & ~differs, told_apart=~pl.col("nameless") & ~pl.col("first_nameless") & ~pl.col("is_same_caller")
+    )
+    told = seen.group_by("later").agg(told_apart=pl.col("told_apart").any())
+    best = seen.drop("told_apart").sort(
+        "later", "repeated", "is_same_caller", "points", "first", descending=[False, True, True, True, True]
+    ).unique("later", keep="first", maintain_order=True)
+    return best.join(told, on="later").select(
+        row="later",
+        kind=pl.when("repeated")
+        .then(pl.lit("exact_duplicate"))
+        .when("is_same_caller")
+        .then(pl.lit("same_caller"))
+        .when("told_apart")
+        .then(pl.lit("other_caller"))
+        .otherwise(pl.lit("caller_unknown")),
+        matched_event_id="event_id",
+        score="score",
+        place="place",
+        text_similarity="text_similarity",
+        category="category",
+        hours_between="hours_between",
+        is_same_caller="is_same_caller",
+        is_same_text="is_same_text",
+    )
+
+
+def grown(size: int, pairs: pl.DataFrame) -> np.ndarray:
+    """The matter of each report: the row of its first report. `pairs`: first, later, points of all possible pairs."""
+    matter = np.arange(size)
+    ties = pairs.select(a="first", b="later", n=pl.lit(1, dtype=pl.Int64), points=pl.col("points").cast(pl.Int64))
+    while True:
+        sizes = pl.Series(np.bincount(matter, minlength=size))
+        ties = ties.with_columns(full=sizes.gather(ties["a"]) * sizes.gather(ties["b"]))
+        ready = ties.filter(pl.col("n") == pl.col("full"), pl.col("points") >= JOIN * pl.col("n"))
+        if not ready.height:
+            return matter
+        # Of equal partners the earlier one; the mean as a whole number, so that no rounding decides.
+        ready = ready.with_columns(mean=pl.col("points") * 1000 // pl.col("n"))
+        sides = pl.concat([ready.select(me="a", you="b", mean="mean"), ready.select(me="b", you="a", mean="mean")])
+        best = sides.sort("me", "mean", "you", descending=[False, True, False]).unique("me", keep="first", maintain_order=True)
+        mutual = best.join(best.select(me="you", you="me"), on=["me", "you"]).filter(pl.col("me") < pl.col("you"))
+        target = np.arange(size)
+        target[mutual["you"].to_numpy()] = mutual["me"].to_numpy()
+        matter = target[matter]
+        moved = pl.Series(target)
+        ties = (
+            ties.select(moved.gather(ties["a"]).alias("a"), moved.gather(ties["b"]).alias("b"), "n", "points")
+            .filter(pl.col("a") != pl.col("b"))
+            .select(a=pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b"), n="n", points="points")
+            .group_by("a", "b")
+            .agg(pl.col("n").sum(), pl.col("points").sum())
+        )
