@@ -14,9 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import ledger
-from assets.workplace import Workplace
+from assets.workplace import Workplace, named
+from contracts.delivery import Certificate, Problem
 from contracts.schema import arrow_schema
-from quality.clean import clean, mapping_fingerprint
+from quality.clean import Cleaned, clean, mapping_fingerprint, stopped
+from quality.drift import (
+    CODES_NEW,
+    COUNTS_SCHEMA,
+    DISTRIBUTION_SCHEMA,
+    RENAMED_MAYBE,
+    TYPE_CHANGED,
+    code_counts,
+    content_problems,
+    distribution_problems,
+    distributions,
+)
 from warehouse.privacy import VERSION as PROTECTION_VERSION
 from warehouse.privacy import protect
 
@@ -38,8 +50,10 @@ def due(workplace: Workplace) -> dict[str, list[dict[str, Any]]]:
     prints = {feed: fingerprint(workplace, feed) for feed in taken["feed"].unique().sort()}
     listed: dict[str, list[dict[str, Any]]] = {}
     for row in taken.sort("feed", "day", "delivery").iter_rows(named=True):
+        if not workplace.concerns(row["delivery"]):
+            continue
         current = finished.get((row["delivery"], row["version"])) == prints[row["feed"]]
-        if not current or row["delivery"] in workplace.redo:
+        if not current or any(named(row["delivery"], name) for name in workplace.redo):
             listed.setdefault(row["feed"], []).append(row)
     return listed
 
@@ -76,12 +90,20 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
     names = [row["delivery"] for row in group]
     content = [row for row in group if row["status"] == "accepted"]
     raw = workplace.lake.rows(f"raw/{feed}", column="_delivery", values=[row["delivery"] for row in content]) if content else None
-    accepted, refused, notes = [], [], []
+    accepted, refused, notes, codes = [], [], [], []
     counts: dict[str, dict[str, int]] = {}
+    problems: dict[str, list[Problem]] = {}
+    halted: set[str] = set()
     for row in content:
         assert raw is not None
         mine = raw.filter(pc.equal(raw["_delivery"], row["delivery"])) if len(content) > 1 else raw
         result = clean(mine, contract, mapping, row["day"], time_zone=workplace.district.time_zone)
+        problems[row["delivery"]] = _new_problems(row, content_problems(mine, result, contract, mapping, row["delivery"]))
+        why = _stops(result, contract.mode, mapping.drift, problems[row["delivery"]], row["delivery"])
+        if why:
+            result = stopped(mine, result, contract, mapping, row["day"])
+            problems[row["delivery"]].append(why)
+            halted.add(row["delivery"])
         counts[row["delivery"]] = {
             "rows_read": result.rows_read,
             "rows_malformed": result.rows_malformed,
@@ -90,12 +112,18 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
             "rows_repeated": result.rows_repeated,
         }
         accepted.append(protect(result.accepted, contract, workplace.pseudonyms))
+        codes.append(code_counts(result.accepted, contract))
         refused.append(result.refused)
         notes.append(result.notes)
     lake = workplace.lake
     lake.replace(f"clean/{feed}", _joined(accepted), column="delivery", values=names, schema=arrow_schema(contract.clean_columns))
     lake.replace(f"quarantine/{feed}", _joined(refused), column="delivery", values=names)
     lake.replace(ledger.VALUE_NOTES, _joined(notes), column="delivery", values=names)
+    if any(column.watched for column in contract.columns):
+        found = _keep_distributions(workplace, feed, names, _joined(codes))
+        titles = [(column.name, column.title_zh) for column in contract.columns]
+        for row in content:
+            problems[row["delivery"]] += distribution_problems(found, row["delivery"], feed, row["day"], titles)
     print_ = fingerprint(workplace, feed)
     nothing = {"rows_read": 0, "rows_malformed": 0, "rows_accepted": 0, "rows_refused": 0, "rows_repeated": 0}
     same_as = ledger.origins(ledger.current(lake, ledger.INTAKE, ledger.INTAKE_SCHEMA))
@@ -103,6 +131,8 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
         {
             **{name: row[name] for name in ledger.INTAKE_SCHEMA.names if name in ledger.DELIVERIES_SCHEMA.names},
             **counts.get(row["delivery"], nothing),
+            "status": "stopped" if row["delivery"] in halted else row["status"],
+            "certificate": _with_problems(row["certificate"], problems.get(row["delivery"], [])),
             "same_as": same_as.get(row["delivery"]),
             "mapping_fingerprint": print_,
             "recorded_at": ledger.now(),
@@ -110,7 +140,52 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
         for row in group
     ]
     ledger.record(lake, ledger.DELIVERIES, ledger.DELIVERIES_SCHEMA, rows)
+    for found_now in problems.values():
+        workplace.log.problems += found_now
     return rows
+
+
+def _new_problems(row: dict[str, Any], found: list[Problem]) -> list[Problem]:
+    """Those that intake has not said already: it suggests renamed columns by their names."""
+    known = {problem.field for problem in Certificate.model_validate_json(row["certificate"]).problems if problem.kind == RENAMED_MAYBE}
+    return [problem for problem in found if problem.kind != RENAMED_MAYBE or problem.field not in known]
+
+
+def _stops(result: Cleaned, mode: str, policy: str, problems: list[Problem], delivery: str) -> Problem | None:
+    """Why no row of the delivery may be used: the district's policy on drift, or a register of which no row passes and that would empty the one before."""
+    drifted = [problem.field for problem in problems if problem.kind in (CODES_NEW, TYPE_CHANGED)]
+    if policy == "stop" and drifted:
+        fields = ", ".join(dict.fromkeys(str(field) for field in drifted))
+        reason, reason_zh = f"drift in {fields}, for which district.yaml says stop", f"{fields} 发生变化，district.yaml 规定停用"
+    elif mode == "snapshot" and result.rows_read and not result.rows_accepted:
+        reason, reason_zh = "no row of the register passes; the register before stays in force", "登记册无一行通过；沿用上一批次"
+    else:
+        return None
+    return Problem(
+        kind="delivery_stopped",
+        severity="error",
+        message=f"{delivery}: stopped, none of its {result.rows_read} rows is used: {reason}",
+        message_zh=f"{delivery}：已停用，其 {result.rows_read} 行均未使用：{reason_zh}",
+        remedy="mend codes, headers or file and run `govlake quarantine retry`; where the change is meant, set drift to accept in district.yaml",
+        remedy_zh="请修正代码、表头或文件后运行 govlake quarantine retry；如属有意变更，请在 district.yaml 中将 drift 设为 accept",
+        count=result.rows_read,
+    )
+
+
+def _with_problems(certificate: str | None, problems: list[Problem]) -> str | None:
+    if certificate is None or not problems:
+        return certificate
+    whole = Certificate.model_validate_json(certificate)
+    return whole.model_copy(update={"problems": (*whole.problems, *problems)}).model_dump_json()
+
+
+def _keep_distributions(workplace: Workplace, feed: str, names: list[str], codes: pa.Table | None) -> pa.Table:
+    """Keep the deliveries' rows by code, and all of the feed's distributions made anew from them; gives the latter."""
+    lake = workplace.lake
+    lake.replace(ledger.CODE_COUNTS, codes, column="delivery", values=names, schema=COUNTS_SCHEMA)
+    found = distributions(lake.rows(ledger.CODE_COUNTS, column="feed", values=[feed]).cast(COUNTS_SCHEMA))
+    lake.replace(ledger.DISTRIBUTIONS, found, column="feed", values=[feed], schema=DISTRIBUTION_SCHEMA)
+    return found
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table | None:

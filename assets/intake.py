@@ -28,7 +28,12 @@ def plan(workplace: Workplace) -> Outstanding:
     recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
     landed = landing.scan(workplace.home.landing, workplace.district)
     prints = {feed: mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed)) for feed in workplace.district.feeds}
-    return landing.outstanding(landed, recorded.to_arrow(), workplace.redo, prints)
+    todo = landing.outstanding(landed, recorded.to_arrow(), workplace.redo, prints)
+    if workplace.only:
+        todo.deliveries = [delivery for delivery in todo.deliveries if workplace.concerns(delivery.id)]
+        todo.unchanged = [delivery for delivery in todo.unchanged if workplace.concerns(delivery.id)]
+        todo.withdrawn = [delivery for delivery in todo.withdrawn if workplace.concerns(delivery.id)]
+    return todo
 
 
 def by_feed(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
@@ -63,14 +68,20 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
     for group in _groups(deliveries):
         certificates: list[Certificate] = []
         tables: list[pa.Table] = []
+        halted: list[str] = []
         for delivery in group:
             read = reading.read(delivery, workplace.contracts[feed], workplace.mapping(feed))
             batches = [pa.Table.from_batches([batch]) for batch in read.batches]
             certificate = read.certificate()
+            changes = _drift(certificate, former)
+            certificate = certificate.model_copy(update={"problems": (*certificate.problems, *changes)})
+            stopped = read.stopped
+            if workplace.mapping(feed).drift == "stop" and any(problem.kind == "column_gone" for problem in changes):
+                stopped, certificate = True, _halted(certificate)
             # A file that turned out unreadable half way has given batches by then: none of them may stay.
             tables += batches if certificate.status == "read" else []
             certificates.append(certificate)
-            workplace.log.problems += _drift(certificate, former)
+            halted += [delivery.id] if stopped else []
             former = certificate if certificate.status == "read" else former
             workplace.progress("intake", feed, len(done) + len(certificates), len(deliveries))
         # Files of one group may have different columns: align them, the lake merges new ones in.
@@ -82,7 +93,7 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
             ledger.INTAKE_SCHEMA,
             (
                 {
-                    **ledger.delivery_row(delivery, certificate, versions.get(delivery.id, 1), _STATUS[certificate.status]),
+                    **ledger.delivery_row(delivery, certificate, versions.get(delivery.id, 1), _status(certificate, delivery.id in halted)),
                     "mtime_ns": mtimes.get(delivery.id),
                     "mapping_fingerprint": mapping_fingerprint(workplace.contracts[feed], workplace.mapping(feed)),
                 }
@@ -99,9 +110,7 @@ def _former_certificate(workplace: Workplace, feed: str, deliveries: list[Delive
         return None
     first = min(delivery.day for delivery in deliveries)
     recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
-    before = recorded.filter((pl.col("feed") == feed) & (pl.col("day") < first) & pl.col("certificate").is_not_null()).sort(
-        "day", "delivery"
-    )
+    before = recorded.filter((pl.col("feed") == feed) & (pl.col("day") < first) & (pl.col("status") == "accepted")).sort("day", "delivery")
     return Certificate.model_validate_json(before["certificate"][-1]) if before.height else None
 
 
@@ -109,7 +118,13 @@ def _drift(now: Certificate, former: Certificate | None) -> list[Problem]:
     return drift(now, former) if former is not None and now.status == "read" else []
 
 
-_STATUS = {"read": "accepted", "unreadable": "unreadable"}
+def _halted(certificate: Certificate) -> Certificate:
+    """A delivery of which nothing is taken in although it can be read: the district's policy on drift says so."""
+    return certificate.model_copy(update={"status": "unreadable", "rows_read": 0, "rows_kept": 0, "rows_malformed": 0})
+
+
+def _status(certificate: Certificate, stopped: bool) -> str:
+    return "stopped" if stopped else "accepted" if certificate.status == "read" else "unreadable"
 
 
 def record_unchanged(workplace: Workplace, todo: Outstanding) -> None:

@@ -20,6 +20,8 @@ from warehouse.lake import Lake
 INTAKE = "ledger/intake"
 DELIVERIES = "ledger/deliveries"
 VALUE_NOTES = "ledger/value_notes"
+CODE_COUNTS = "ledger/code_counts"
+DISTRIBUTIONS = "ledger/distributions"
 
 _DELIVERY = [
     ("delivery", pa.string()),

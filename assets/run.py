@@ -31,13 +31,15 @@ def watch(progress: Progress) -> None:
 class Run(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Options of one run. Empty values mean: home by GOVLAKE_HOME, district as before, as-of the end of the latest delivery date.
 
-    `redo`: deliveries (`feed/date/file`), dates (`feed/date`) or feeds that are taken in and cleaned again.
+    `redo`: deliveries (`feed/date/file`), dates (`feed/date`) or feeds that are taken in and cleaned again. `only`: those that alone are
+    taken in and cleaned; empty for all.
     """
 
     home: str = ""
     district: str = ""
     as_of: str = ""
     redo: list[str] = []
+    only: list[str] = []
     wait: bool = True
     _workplace: Workplace | None = PrivateAttr(default=None)
     _started_at: dt.datetime = PrivateAttr(default=dt.datetime.min)
@@ -53,6 +55,7 @@ class Run(dg.ConfigurableResource):  # type: ignore[type-arg]
                 district_folder(home, self.district or None),
                 as_of=dt.datetime.fromisoformat(self.as_of) if self.as_of else None,
                 redo=self.redo,
+                only=self.only,
                 progress=_watching,
             )
             yield self

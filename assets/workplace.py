@@ -26,6 +26,11 @@ Progress = Callable[[str, str, int, int], None]
 """Called with stage, item, items done, items in all."""
 
 
+def named(delivery: str, name: str) -> bool:
+    """Whether a delivery, delivery date or feed by that name covers the delivery (`feed/date/file`)."""
+    return delivery == name or delivery.startswith(name.rstrip("/") + "/")
+
+
 def silent(stage: str, item: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
@@ -40,12 +45,17 @@ class RunLog:
 
 @dataclass
 class Workplace:
-    """One run's surroundings. `as_of` None means: the end of the latest delivery date."""
+    """One run's surroundings. `as_of` None means: the end of the latest delivery date.
+
+    `redo` names what is taken in and cleaned again though nothing changed; `only`, where given, what alone is taken in and cleaned: the
+    rest waits for the next run. Both take deliveries (`feed/date/file`), dates (`feed/date`) and feeds.
+    """
 
     home: Home
     district: District
     as_of_given: dt.datetime | None = None
     redo: Collection[str] = ()
+    only: Collection[str] = ()
     progress: Progress = silent
     log: RunLog = field(default_factory=RunLog)
 
@@ -57,11 +67,12 @@ class Workplace:
         *,
         as_of: dt.datetime | None = None,
         redo: Collection[str] = (),
+        only: Collection[str] = (),
         progress: Progress = silent,
     ) -> Workplace:
         """Open a home with a district; ContractError where the district's files are wrong."""
         home.prepare()
-        return cls(home, load_district(district_folder), as_of_given=as_of, redo=tuple(redo), progress=progress)
+        return cls(home, load_district(district_folder), as_of_given=as_of, redo=tuple(redo), only=tuple(only), progress=progress)
 
     @cached_property
     def lake(self) -> Lake:
@@ -96,3 +107,7 @@ class Workplace:
     def mapping(self, feed: str) -> FeedMapping:
         """How the feed meets its contract here; a feed that the district does not name is taken as its contract says."""
         return self.district.feeds.get(feed, FeedMapping())
+
+    def concerns(self, delivery: str) -> bool:
+        """Whether this run takes in and cleans the delivery."""
+        return not self.only or any(named(delivery, name) for name in self.only)

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from assets import cleaning, intake, libraries
+from assets import cleaning, intake, libraries, sharing
 from assets.home import Home, open_home
 from assets.summary import RunSummary, read_summary, write_summary
 from assets.workplace import Progress, Workplace, silent
@@ -26,21 +26,22 @@ def run(
     *,
     as_of: dt.datetime | None = None,
     redo: Collection[str] = (),
+    only: Collection[str] = (),
     progress: Progress | None = None,
     wait: bool = True,
 ) -> RunSummary:
     """Run the main job in this process. HomeBusy where another run holds the home and `wait` is off.
 
+    `redo` takes deliveries in again; `only` takes in and cleans these alone (deliveries, dates or feeds) and leaves the rest to the next run.
     ContractError where the district's files are wrong. Every other failure ends as a summary with status `failed` or `blocked`.
     """
     place = open_home(home)
     started, clock = dt.datetime.now(dt.UTC), time.monotonic()
-    workplace = Workplace.open(place, district, as_of=as_of, redo=redo)
+    workplace = Workplace.open(place, district, as_of=as_of, redo=redo, only=only)
     with place.locked(wait=wait):
-        idle = nothing_to_do(workplace)
-    if idle:
-        return _idle(workplace, started, time.monotonic() - clock)
-    return _run_job(place, district, as_of, redo, progress or silent, wait, started, clock)
+        if nothing_to_do(workplace):
+            return _idle(workplace, started, clock)
+    return _run_job(place, district, run_config(place, district, as_of, redo, wait, only), progress or silent, started, clock)
 
 
 def nothing_to_do(workplace: Workplace) -> bool:
@@ -55,18 +56,21 @@ def nothing_to_do(workplace: Workplace) -> bool:
     return libraries.is_current(workplace)
 
 
-def _idle(workplace: Workplace, started: dt.datetime, seconds: float) -> RunSummary:
+def _idle(workplace: Workplace, started: dt.datetime, clock: float) -> RunSummary:
     current = libraries.current_release(workplace)
+    # A new subscription, or one whose delivery was broken off, needs no new release.
+    delivered, problems = sharing.deliver_after_release(workplace, current) if current else ([], [])
     return RunSummary(
         status="nothing_to_do",
         district=workplace.district.name,
         home=workplace.home.path,
         started_at=started,
-        seconds=seconds,
+        seconds=time.monotonic() - clock,
         as_of=workplace.as_of,
         release=current.name if current else None,
         release_path=current,
-        problems=tuple(workplace.log.problems),
+        shares=tuple(delivered),
+        problems=(*workplace.log.problems, *problems),
         waiting=tuple(workplace.log.waiting),
     )
 
@@ -74,10 +78,8 @@ def _idle(workplace: Workplace, started: dt.datetime, seconds: float) -> RunSumm
 def _run_job(
     home: Home,
     district: Path,
-    as_of: dt.datetime | None,
-    redo: Collection[str],
+    config: dict[str, Any],
     progress: Progress,
-    wait: bool,
     started: dt.datetime,
     clock: float,
 ) -> RunSummary:
@@ -91,9 +93,7 @@ def _run_job(
     os.environ["DAGSTER_HOME"] = str(home.path)
     try:
         with dg.DagsterInstance.get() as instance:
-            result = definitions.resolve_job_def(JOB).execute_in_process(
-                instance=instance, run_config=run_config(home, district, as_of, redo, wait), raise_on_error=False
-            )
+            result = definitions.resolve_job_def(JOB).execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     finally:
         watch(silent)
         if before is None:
@@ -123,24 +123,28 @@ def _failure(result: Any) -> Problem:
             error = getattr(event.event_specific_data, "error", None)
             failure = getattr(event.event_specific_data, "user_failure_data", None)
             text = failure.description if failure else f"unexpected {error.cls_name if error else 'error'}"
+            text, _, remedy = (text or "").partition("; remedy: ")
             return Problem(
                 kind="run_failed",
                 severity="error",
                 message=f"step {event.step_key} failed: {text}",
                 message_zh=f"步骤 {event.step_key} 失败：{text}",
-                remedy="the former release stays current; mend the cause and run again, or look at the run in the Dagster UI",
-                remedy_zh="原发布版本保持有效；排除原因后重新运行，或在 Dagster 界面查看该次运行",
+                remedy=remedy or "the former release stays current; mend the cause and run again, or look at the run in the Dagster UI",
+                remedy_zh=remedy or "原发布版本保持有效；排除原因后重新运行，或在 Dagster 界面查看该次运行",
             )
     return Problem(kind="run_failed", severity="error", message="the run failed before its first step", message_zh="运行在首个步骤之前失败")
 
 
-def run_config(home: Home, district: Path, as_of: dt.datetime | None, redo: Collection[str], wait: bool) -> dict[str, Any]:
+def run_config(
+    home: Home, district: Path, as_of: dt.datetime | None, redo: Collection[str], wait: bool, only: Collection[str] = ()
+) -> dict[str, Any]:
     """Dagster's run config for these options; the launchpad in the UI takes the same keys."""
     options = {
         "home": str(home.path),
         "district": str(district),
         "as_of": as_of.isoformat() if as_of else "",
         "redo": list(redo),
+        "only": list(only),
         "wait": wait,
     }
     return {"resources": {"run": {"config": options}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

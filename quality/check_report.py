@@ -7,8 +7,9 @@ results hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import jinja2
 
@@ -46,12 +47,47 @@ summary { cursor: pointer; font-weight: 600; }
 <td class="number">{{ "{:,}".format(check.violations) }}</td><td>{{ check.message_zh }}<br>{{ check.message }}</td></tr>
 {% endfor %}</table></details>
 {% endfor %}
+{% if feeds %}
+<h2 id="books">账目 · The books</h2>
+<p>每个批次每一行的去向；差额应为 0。What became of every row of every delivery; the difference must be 0.</p>
+{% for feed, lines in feeds.items() %}
+<details{% if lines | sum(attribute="difference") %} open{% endif %}><summary>{{ feed }} — {{ lines | length }} 批次 deliveries ·
+读入 read {{ "{:,}".format(lines | sum(attribute="rows_read")) }} · 拒收 refused {{ "{:,}".format(lines | sum(attribute="rows_refused")) }} ·
+接收 accepted {{ "{:,}".format(lines | sum(attribute="rows_accepted")) }} · 差额 difference {{ lines | sum(attribute="difference") }}</summary>
+<table><tr><th>批次 Delivery</th><th>状态 Status</th>{% for _, name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for line in lines %}<tr><td>{{ line.delivery }}{% if line.version > 1 %} ({{ line.version }}){% endif %}</td><td>{{ line.status }}</td>
+{% for key, _ in columns %}<td class="number{% if key == 'difference' and line[key] %} failed{% endif %}">{{ "–" if line[key] is none else "{:,}".format(line[key]) }}</td>{% endfor %}</tr>
+{% endfor %}</table></details>
+{% endfor %}
+{% endif %}
 </body></html>
 """
 
+_BOOKS_COLUMNS = (
+    ("bytes", "字节 bytes"),
+    ("rows_read", "读入 read"),
+    ("rows_malformed", "畸形 malformed"),
+    ("rows_refused", "拒收 refused"),
+    ("rows_accepted", "接收 accepted"),
+    ("rows_repeated", "重复 repeated"),
+    ("rows_replaced", "被替换 replaced"),
+    ("rows_superseded", "历史版本 superseded"),
+    ("rows_in_latest", "最新状态 latest"),
+    ("linked_door", "门户 door"),
+    ("linked_way", "道路小区 road, estate"),
+    ("linked_community", "社区 community"),
+    ("linked_division", "街道以上 division"),
+    ("not_linked", "未关联 not linked"),
+    ("rows_in_theme", "进入主题库 in theme"),
+    ("difference", "差额 difference"),
+)
 
-def report_html(checks: Sequence[CheckResult], *, title: str, title_zh: str) -> str:
-    """The page: what did not hold first, then every table with every rule."""
+
+def report_html(checks: Sequence[CheckResult], *, title: str, title_zh: str, books: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The page: what did not hold first, then every table with every rule, then the books (rows of `subject.reconciliation`) by feed."""
+    feeds: dict[str, list[Mapping[str, Any]]] = {}
+    for line in books:
+        feeds.setdefault(line["feed"], []).append(line)
     tables: dict[str, list[CheckResult]] = {}
     for check in checks:
         tables.setdefault(check.table, []).append(check)
@@ -66,6 +102,8 @@ def report_html(checks: Sequence[CheckResult], *, title: str, title_zh: str) -> 
         failed=sum(check.severity == "error" for check in broken),
         broken=broken,
         tables=tables,
+        feeds=feeds,
+        columns=_BOOKS_COLUMNS,
     )
 
 

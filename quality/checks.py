@@ -20,6 +20,7 @@ import sqlglot
 from sqlglot import exp
 
 from contracts.district import District
+from contracts.load import feeds
 from contracts.model import Column, Severity, Table
 from contracts.schema import duckdb_type, quoted
 
@@ -37,10 +38,14 @@ Kind = Literal[
     "reference",
     "freshness",
     "volume",
+    "refused_share",
+    "drift",
     "reconciliation",
 ]
 BOOKS = "subject.reconciliation"
 """The table with one row per delivery: freshness, volume and the books are checked there."""
+BOOKS_RULE = "books"
+"""The check that `quality.books` makes of ledger, certificates and lake; it is no SQL on one table, so it does not go through Great Expectations."""
 _EXAMPLES = 5
 _ONE_TO_ONE = ("ticket", "petition", "grid_event", "hazard")
 """Feeds of which each record is exactly one event."""
@@ -188,13 +193,19 @@ def _reference(table: Table, column: Column, built: Collection[str], name: Calla
 
 
 def delivery_rules(
-    district: District, as_of: dt.date, built: Collection[str], name: Callable[[str], str] = _identity
+    district: District,
+    as_of: dt.date,
+    built: Collection[str],
+    name: Callable[[str], str] = _identity,
+    distributions: str | None = None,
 ) -> list[CompiledRule]:
-    """Rules over the books (BOOKS, one row per delivery): each feed's freshness and volume, and its records against its events.
+    """Rules over the books (BOOKS, one row per delivery): each feed's freshness, volume, refusals and drift, and its records against its events.
 
     Freshness: the latest delivery is at most `stale_after_days` old. Volume: the latest day's rows against the median of the last 8 days
     delivered, of the same weekday where a feed comes in daily; a warning beyond half the median and beyond 4 robust standard deviations
-    (1.4826 times the median absolute deviation), if there are at least 4 to compare with.
+    (1.4826 times the median absolute deviation), if there are at least 4 to compare with. Refusals: no delivery has a larger share of its rows
+    refused than the district's `max_refused_share`. Drift: the latest day's distribution of each watched column against the days before; `distributions`
+    is the relation with `quality.drift`'s table, None where there is none yet.
     """
     books = name(BOOKS)
     rules = [
@@ -204,6 +215,10 @@ def delivery_rules(
         for rule in _freshness(books, district, feed, as_of)
     ]
     rules += [_volume(books, feed) for feed in district.feeds]
+    rules += [
+        _refused_share(books, feed, mapping.max_refused_share) for feed, mapping in district.feeds.items() if mapping.max_refused_share < 1
+    ]
+    rules += [_drift(distributions, feed, column, as_of) for feed in district.feeds for column in feeds()[feed].columns if column.watched]
     if "event.event" in built:
         rules += [_once(feed, name) for feed in _ONE_TO_ONE if f"event.{feed}" in built]
     return rules
@@ -238,6 +253,34 @@ WHERE u.compared >= 4 AND abs(d.n - u.middle) > greatest(0.5 * u.middle, 4 * 1.4
     return CompiledRule(BOOKS, f"volume:{feed}", "volume", "warn", message, f"{feed} 最近一次交付的行数与往常相差过大", rows=rows)
 
 
+def _refused_share(books: str, feed: str, most: float) -> CompiledRule:
+    rows = (
+        f"SELECT feed, delivery, version FROM {books} WHERE feed = {quoted(feed)} AND status = 'accepted' "
+        f"AND rows_refused > CAST({most!r} AS DECIMAL(9,6)) * rows_read"
+    )
+    message = f"more than {most:.0%} of a delivery's rows are refused"
+    return CompiledRule(
+        BOOKS, f"refused_share:{feed}", "refused_share", "error", message, f"{feed} 有批次的拒收行超过 {most:.0%}", rows=rows
+    )
+
+
+def _drift(distributions: str | None, feed: str, column: Column, as_of: dt.date) -> CompiledRule:
+    rows = "SELECT 1 AS day WHERE false"
+    if distributions:
+        mine = f"feed = {quoted(feed)} AND field = {quoted(column.name)} AND day <= DATE '{as_of}'"
+        rows = f"SELECT day FROM {distributions} WHERE {mine} AND psi > most AND day = (SELECT max(day) FROM {distributions} WHERE {mine})"
+    message = f"{column.title} of the latest {feed} delivery is distributed otherwise than before"
+    return CompiledRule(
+        BOOKS,
+        f"drift:{feed}.{column.name}",
+        "drift",
+        "warn",
+        message,
+        f"{feed} 最近一次交付的{column.title_zh}分布与此前明显不同",
+        rows=rows,
+    )
+
+
 def _once(feed: str, name: Callable[[str], str]) -> CompiledRule:
     events, records = name("event.event"), name(f"event.{feed}")
     counted = f"(SELECT abs((SELECT count(*) FROM {events} WHERE feed = {quoted(feed)}) - (SELECT count(*) FROM {records})))"
@@ -254,6 +297,7 @@ def run_checks(
     name: Callable[[str], str] = _identity,
     district: District | None = None,
     as_of: dt.date | None = None,
+    distributions: str | None = None,
 ) -> list[CheckResult]:
     """Run every rule of the tables on the writer's connection; one CheckResult a rule, in the contracts' order.
 
@@ -266,10 +310,23 @@ def run_checks(
         for table in tables:
             rules = compile_rules(table, built, name)
             if table.full_name == BOOKS and district and as_of:
-                rules += delivery_rules(district, as_of, built, name)
+                rules += delivery_rules(district, as_of, built, name, distributions)
             if rules:
                 results += session.check(table, rules, name(table.full_name))
     return results
+
+
+def rule_differences(
+    tables: Sequence[Table], results: Iterable[CheckResult], district: District | None = None, as_of: dt.date | None = None
+) -> list[str]:
+    """Rules that contracts (and, for BOOKS, the district) declare and that were not run, or the reverse; [] where they agree."""
+    built = {table.full_name for table in tables}
+    declared = {(table.full_name, rule) for table in tables for rule in table.rule_names}
+    if BOOKS in built and district and as_of:
+        declared |= {(BOOKS, BOOKS_RULE), *((BOOKS, rule.rule) for rule in delivery_rules(district, as_of, built))}
+    run = {(result.table, result.rule) for result in results}
+    found = [f"{table}: {rule} is declared and was not run" for table, rule in sorted(declared - run)]
+    return found + [f"{table}: {rule} was run and is declared nowhere" for table, rule in sorted(run - declared)]
 
 
 class _Session:

@@ -146,6 +146,28 @@ def clean(
     return cleaner.joined(parts)
 
 
+def stopped(raw: pa.Table, cleaned: Cleaned, contract: Feed, mapping: FeedMapping, delivery_day: dt.date) -> Cleaned:
+    """The delivery with none of its rows accepted: those that were are refused by the rule `delivery_stopped`."""
+    table = _in_file_order(raw)
+    cleaner = _Cleaner(table, contract, mapping, delivery_day, "UTC")
+    refused = pl.DataFrame(cleaned.refused)
+    frame = pl.DataFrame(table).filter(~pl.col("_row").is_in(refused["source_row"].implode()))
+    rule = rule_of(None, "delivery_stopped")
+    said = {name: pl.lit(getattr(rule, name), pl.String) for name in ("message", "message_zh", "remedy", "remedy_zh", "field")}
+    made = pl.DataFrame({"source_row": frame["_row"], "raw": cleaner._raw(frame)}).with_columns(
+        pl.lit(rule.name).alias("rule"), pl.lit(rule.name).alias("rules"), **said
+    )
+    both = pl.concat([refused, cleaner._quarantine_columns(made)], how="vertical_relaxed").sort("source_row")
+    return Cleaned(
+        cleaned.accepted.slice(0, 0),
+        both.select(REFUSED_SCHEMA.names).to_arrow().cast(REFUSED_SCHEMA),
+        NOTES_SCHEMA.empty_table(),
+        cleaned.rows_read,
+        cleaned.rows_malformed,
+        0,
+    )
+
+
 def fitting_share(raw: pa.Table, contract: Feed, mapping: FeedMapping, rows: int = 2000) -> dict[tuple[str, str], float]:
     """For each contract column that nothing feeds and in which not every text can stand, and each unknown source column: the share of its first
     values that could stand there. Columns with fewer than 5 values are left out."""

@@ -53,6 +53,15 @@ def rule_of(subject: Column | str | None, name: str) -> Rule:
             "quote fields that hold delimiters, quotes or line ends, then deliver again",
             "含分隔符、引号或换行的字段请加引号后重新交付",
         )
+    if name == "delivery_stopped":
+        return Rule(
+            "delivery_stopped",
+            None,
+            "the whole delivery was stopped; its certificate says why",
+            "整批已停用；原因见该批回执",
+            "mend codes, headers or file and run `govlake quarantine retry`, or set drift to accept in district.yaml",
+            "请修正代码、表头或文件后运行 govlake quarantine retry，或在 district.yaml 中将 drift 设为 accept",
+        )
     if name == "repeated_header":
         return Rule(
             "repeated_header", None, "the row is the header once more", "该行是重复的表头", "remove it at the source", "请在来源文件中删除"

@@ -10,6 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -602,6 +603,7 @@ def _drift_problems(delivery: Delivery, contract: Feed, mapping: FeedMapping, la
                     field=name,
                 )
             )
+    problems += [_renamed_maybe(delivery, contract, column, header) for column, header in _similar(contract, layout.match)]
     repeated = [
         name for name in layout.names if "__" in name and name.rsplit("__", 1)[0] in layout.names and name.rsplit("__", 1)[1].isdigit()
     ]
@@ -617,6 +619,41 @@ def _drift_problems(delivery: Delivery, contract: Feed, mapping: FeedMapping, la
             )
         )
     return problems
+
+
+_ALIKE = 0.6
+"""How alike two headers must be (difflib's ratio: twice the characters in common over all) to be taken for one that was renamed."""
+
+
+def _similar(contract: Feed, match: HeaderMatch) -> list[tuple[str, str]]:
+    """Contract columns that nothing feeds, each with the one unknown header that is most like one of its own."""
+    pairs = []
+    for name in match.missing:
+        column = contract.column(name)
+        forms = [folded(form) for form in (column.name, column.title_zh, *column.headers)]
+        likeness = [
+            (max(SequenceMatcher(None, folded(header), form).ratio() for form in forms), header)
+            for header in match.unknown[:MAX_UNKNOWN_COLUMNS]
+        ]
+        best = max(likeness, default=(0.0, ""))
+        if best[0] >= _ALIKE:
+            pairs.append((best[0], name, best[1]))
+    taken: dict[str, str] = {}
+    for _, name, header in sorted(pairs, key=lambda one: -one[0]):
+        taken.setdefault(header, name)
+    return [(name, header) for header, name in taken.items()]
+
+
+def _renamed_maybe(delivery: Delivery, contract: Feed, column: str, header: str) -> Problem:
+    title = contract.column(column).title_zh
+    return Problem(
+        kind="column_renamed_maybe",
+        message=f"{delivery.id}: nothing feeds {column}, and {header} is called much like it: the column may have been renamed",
+        message_zh=f"{delivery.id}：{title}（{column}）无来源列，而表头 {header} 与其相近：该列可能已改名",
+        remedy=f"if so, name {header} under feeds.{contract.name}.headers.{column} in district.yaml",
+        remedy_zh=f"如属实，请在 district.yaml 的 feeds.{contract.name}.headers.{column} 中登记 {header}",
+        field=column,
+    )
 
 
 def malformed_problem(name: str, count: int, rows: Sequence[int]) -> Problem:

@@ -15,21 +15,23 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
+import contracts
 from contracts.delivery import Problem
 from contracts.model import Audience, Table
 from contracts.odcs import odcs_yaml
 from contracts.schema import comments, create_table, quoted
 from warehouse import lineage, model
-from warehouse.audience import RELEASE_TABLE, columns_for, for_audience, gate, suppress
+from warehouse.audience import RELEASE_TABLE, for_audience, gate, suppress
+from warehouse.compatibility import FEEDS, breaking_changes
 from warehouse.library import STORAGE_VERSION, BuiltTable, Former, Libraries, OnTable, Plan, Sources, build, library_path
 from warehouse.reader import analyst_sql, readme
 
@@ -37,7 +39,7 @@ MANIFEST = "manifest.json"
 BUILDING = ".building-"
 ROW_GROUP = 122_880
 YOUNG = dt.timedelta(hours=24)
-FORMAT = 1
+FORMAT = 2
 """Raised when the release's own layout changes, so that an unchanged input still gives a new release."""
 
 
@@ -291,6 +293,7 @@ class Building:
     states: list[FeedState]
     former: Path | None
     finished: bool = False
+    shared: bool = False
     extra: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -305,6 +308,19 @@ class Building:
         """How a query on the connection names a table: restricted ones lie in catalogs of their own."""
         return self.libraries.address(name)
 
+    @cached_property
+    def lineage(self) -> dict[str, Any]:
+        """Where every column comes from, as `lineage.json` will hold it."""
+        before = self.former / lineage.FILE if self.former else None
+        known = json.loads(before.read_text(encoding="utf-8")) if before and before.is_file() else None
+        return lineage.build(self.libraries.plan, known)
+
+    def share(self) -> None:
+        """Fill the libraries of the other audiences (`public_subject.metric` on the connection), small groups suppressed. Once."""
+        if not self.shared:
+            _share(self)
+            self.shared = True
+
     def add(self, name: str, content: str | bytes) -> None:
         """Put a further file into the release, e.g. `checks.json`, `report.html`."""
         target = self.path / name
@@ -316,10 +332,10 @@ class Building:
         plan = self.libraries.plan
         tables = plan.tables
         audiences = plan.sources.district.audiences
-        broken = breaking_changes(self.former, tables)
+        broken = breaking_changes(self.former, tables, contracts.feeds(), contracts.retired())
         if broken:
             raise ReleaseBlocked("contract_broken", broken)
-        _share(self)
+        self.share()
         _mark(self)
         _export(self)
         self.libraries.close()
@@ -343,9 +359,10 @@ class Building:
             stem = name.replace(".", "/")
             self.add(f"contracts/{stem}.json", table.model_dump_json(indent=1, by_alias=True, exclude_defaults=True) + "\n")
             self.add(f"contracts/{stem}.odcs.yaml", odcs_yaml(table))
-        before = self.former / lineage.FILE if self.former else None
-        known = json.loads(before.read_text(encoding="utf-8")) if before and before.is_file() else None
-        self.add(lineage.FILE, json.dumps(lineage.build(plan, known), ensure_ascii=False, sort_keys=True) + "\n")
+        for name, feed in contracts.feeds().items():
+            self.add(f"contracts/{FEEDS}/{name}.json", feed.model_dump_json(indent=1, by_alias=True, exclude_defaults=True) + "\n")
+            self.add(f"contracts/{FEEDS}/{name}.odcs.yaml", odcs_yaml(feed))
+        self.add(lineage.FILE, json.dumps(self.lineage, ensure_ascii=False, sort_keys=True) + "\n")
         final = self.releases.resolve() / self.id
         for audience in plan.sources.district.audiences:
             libraries = sorted(path.stem for path in (self.path / audience).glob("*.duckdb"))
@@ -512,60 +529,6 @@ def _linked(building: Building, table: Table, audience: Audience, target: Path) 
     except OSError:
         return False
     return True
-
-
-# Contracts of the former release
-
-
-def breaking_changes(former: Path | None, tables: Mapping[str, Table]) -> list[str]:
-    """What readers of the former release would find broken although the major version is the same; [] where nothing."""
-    if former is None or not (former / "contracts").is_dir():
-        return []
-    problems = []
-    for path in sorted((former / "contracts").glob("*/*.json")):
-        name = f"{path.parent.name}.{path.stem}"
-        before = Table.model_validate_json(path.read_text(encoding="utf-8"))
-        after = tables.get(name)
-        if after is None:
-            if before.audiences != ("restricted",):
-                problems.append(
-                    f"{name}: the table would be gone; who reads it breaks; remedy: bring it back, or begin a new line of releases (move the releases folder away)"
-                )
-        elif after.version.split(".")[0] == before.version.split(".")[0]:
-            problems += [
-                f"{name}: {what}; who reads it breaks; remedy: take the change back, or raise version to {int(before.version.split('.')[0]) + 1}.0.0 in its contract"
-                for what in _broken(before, after)
-            ]
-    return problems
-
-
-def _broken(before: Table, after: Table) -> Iterator[str]:
-    if before.keys != after.keys:
-        yield f"keys change from {', '.join(before.keys)} to {', '.join(after.keys)}"
-    for audience in before.audiences:
-        if audience not in after.audiences:
-            yield f"the {audience} audience loses the table"
-            continue
-        shown = {column.name for column in columns_for(after, audience)}
-        for column in columns_for(before, audience):
-            if column.name not in shown and audience == before.audiences[0]:
-                yield f"column {column.name} would be gone for the {audience} audience"
-            elif column.name not in shown:
-                yield f"the {audience} audience loses column {column.name}"
-    known = {column.name: column for column in after.columns}
-    for column in before.columns:
-        now = known.get(column.name)
-        if now is None:
-            continue
-        if now.type != column.type:
-            yield f"column {column.name} changes type from {column.type} to {now.type}"
-        if column.required and not now.required:
-            yield f"column {column.name} may become null"
-        if column.unit != now.unit:
-            yield f"column {column.name} changes unit from {column.unit or 'none'} to {now.unit or 'none'}"
-        lost = [code for code in column.codes if now.codes and code not in now.codes]
-        if lost:
-            yield f"column {column.name} loses the codes {', '.join(lost)}"
 
 
 # Manifest and sealing

@@ -1,4 +1,4 @@
-"""`govlake quarantine`: refused rows counted, shown and written out for the office that delivered them.
+"""`govlake quarantine`: refused rows counted, shown, written out for the office that delivered them, and tried again.
 
 Belongs here: which feeds and deliveries, and printing. Not here: what of a refused row may be shown (`quality.quarantine`): this command never touches
 a raw value by itself.
@@ -7,6 +7,7 @@ a raw value by itself.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from warehouse.home import Home
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from assets.retrying import RetryLine
 
 
 def listed(home: Path | None, feed: str | None, delivery: str | None, as_json: bool) -> None:
@@ -104,6 +107,95 @@ def export(home: Path | None, output: Path, feed: str | None, delivery: str | No
     finally:
         aside.unlink(missing_ok=True)
     screen.say(f"{output}: {written:,} rows, personal values masked / 已写出 {written:,} 行，个人信息已脱敏")
+
+
+def retry(home: Path | None, feed: str | None, delivery: str | None, wait: bool, as_json: bool) -> Exit:
+    """Try refused rows and unreadable files again under today's contract, mapping and files; gives the run's exit code.
+
+    An ordinary run held to these deliveries: what a changed contract, mapping, code list or file lets pass joins the clean table and the release; the rest
+    stays refused, with its newest reason. Nothing changed: nothing is done.
+    """
+    from assets import retrying
+    from pipelines import job
+    from pipelines.commands.run import exit_code
+    from warehouse.lake import Lake
+
+    opened = existing_home(home)
+    named = _feeds(feed, delivery)
+    names = [delivery] if delivery else named if feed else []
+    folder = district_folder(opened)
+    lake = Lake(opened.lake)
+    before = retrying.standing(lake, names)
+    if delivery and delivery not in before:
+        raise CommandFailed(f"{delivery}: no such delivery", "see `govlake quarantine list`", Exit.USAGE)
+    chosen = retrying.to_retry(before)
+    earlier = retrying.taken_in_earlier(lake, names)
+    with screen.progress() as moved:
+        done = job.run(opened.path, folder, only=chosen, progress=moved, wait=wait) if chosen else None
+    lines = retrying.compared(before, retrying.standing(lake, names), earlier)
+    gaps = _gaps(opened)
+    if as_json:
+        found = [{**line.model_dump(mode="json"), "what": _fate(line)[0]} for line in lines]
+        screen.as_json({"deliveries": found, "run": done.status if done else None, "release": done.release if done else None, "gaps": gaps})
+    else:
+        _show_retry(lines, done.status if done else None, done.release if done else None, gaps)
+    return Exit.FAILED if gaps else exit_code(done) if done else Exit.DONE
+
+
+def _gaps(home: Home) -> list[str]:
+    """What does not add up between files, ledger and lake; empty where the books balance."""
+    from assets.books import books
+    from warehouse.lake import Lake
+
+    return [str(text) for text in books(Lake(home.lake)).violations["message"].to_pylist()]
+
+
+def _fate(line: RetryLine) -> tuple[str, str]:
+    """What became of a delivery, in both languages."""
+    if line.new_file:
+        return "replaced by a corrected file", "已由更正文件替换"
+    if line.taken_in and not line.refused:
+        return "all taken in", "全部接收"
+    if line.taken_in:
+        return "partly taken in", "部分接收"
+    if line.status_before in ("unreadable", "stopped") and line.status == "accepted":
+        return "read now", "已可读取"
+    if line.status in ("unreadable", "stopped"):
+        return "still not taken in", "仍未接收"
+    if line.earlier and not line.refused:
+        return f"taken in by the run of {line.earlier[0]:%Y-%m-%d %H:%M} (UTC)", "此前的运行已接收"
+    if line.emptied < line.emptied_before:
+        return "values taken in", "值已接收"
+    if not line.refused:
+        return "values still emptied: mend contract, mapping, code list or file", "值仍被置空：请先修正契约、映射、代码表或文件"
+    return "still refused: mend contract, mapping, code list or file", "仍被拒收：请先修正契约、映射、代码表或文件"
+
+
+def _show_retry(lines: Sequence[RetryLine], status: str | None, release: str | None, gaps: Sequence[str]) -> None:
+    if not lines:
+        screen.say("no refused rows / 没有拒收的行")
+        return
+    columns = (
+        "refused before 原拒收",
+        "taken in 已接收",
+        "still refused 仍拒收",
+        "taken in by earlier runs 此前已接收",
+        "values emptied 置空值",
+    )
+    table = screen.grid("delivery 批次", *columns, "what 结果", "why still refused 仍拒收原因", numbers=columns)
+    for line in lines:
+        emptied = screen.number(line.emptied) if line.emptied == line.emptied_before else f"{line.emptied_before:,} → {line.emptied:,}"
+        counts = (line.refused_before, line.taken_in, line.refused, line.earlier[1] if line.earlier else 0)
+        why = ", ".join(f"{rule} {count:,}" for rule, count in line.rules.items())
+        table.add_row(line.delivery, *(screen.number(count) for count in counts), emptied, "\n".join(_fate(line)[::-1]), why)
+    screen.show(table)
+    taken, left = sum(line.taken_in for line in lines), sum(line.refused for line in lines)
+    screen.say(f"{taken:,} rows taken in 行已接收 · {left:,} still refused 行仍拒收" + (f" · release 发布 {release}" if release else ""))
+    if status in ("blocked", "failed"):
+        screen.say("the release was not made: see `govlake status` / 未能发布：请查看 govlake status")
+    screen.say("the books balance / 账目平衡" if not gaps else "the books do not balance / 账目不平：")
+    for gap in gaps:
+        screen.say(f"  {gap}")
 
 
 def _feeds(feed: str | None, delivery: str | None) -> list[str]:
