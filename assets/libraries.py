@@ -15,14 +15,17 @@ import duckdb
 import polars as pl
 import psutil
 
-from assets import ledger
-from assets.summary import FeedLine, LinkLine, RunSummary, TableLine
+from assets import catalogue, ledger, sharing, site
+from assets.books import books
+from assets.summary import FeedLine, LinkLine, RunSummary, ShareLine, TableLine
 from assets.workplace import Workplace
 from contracts.delivery import Problem
 from contracts.load import tables
 from governance import STEPS
+from quality.books import check as books_check
 from quality.check_report import report_html, report_json
-from quality.checks import CheckResult, run_checks
+from quality.checks import BOOKS, CheckResult, rule_differences, run_checks
+from quality.drift import DISTRIBUTION_SCHEMA
 from warehouse import library, release
 
 MEMORY_SHARE = 0.4
@@ -39,6 +42,7 @@ class Outcome:
     built: list[TableLine] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
     links: list[LinkLine] = field(default_factory=list)
+    shares: list[ShareLine] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -80,6 +84,7 @@ def publish(workplace: Workplace) -> Outcome:
     outcome = Outcome(identity)
     if release.exists(workplace.home.releases, identity):
         outcome.path = release.switch(workplace.home.releases, identity)
+        _deliver(workplace, outcome)
         return outcome
     total = len(plan.models)
     done = 0
@@ -104,26 +109,61 @@ def publish(workplace: Workplace) -> Outcome:
             ]
             outcome.links = _links(building.connection, building.address("subject.address_quality"))
             workplace.progress("checks", "all tables", 0, 1)
+            listed = [tables()[name] for name in building.tables]
+            as_of = workplace.as_of.date()
             outcome.checks = run_checks(
                 building.connection,
-                [tables()[name] for name in building.tables],
+                listed,
                 name=building.address,
                 district=workplace.district,
-                as_of=workplace.as_of.date(),
+                as_of=as_of,
+                distributions=workplace.lake.relation(ledger.DISTRIBUTIONS, DISTRIBUTION_SCHEMA),
             )
+            outcome.checks.append(books_check(books(workplace.lake)))
+            outcome.problems += _not_run(rule_differences(listed, outcome.checks, workplace.district, as_of))
             workplace.progress("checks", "all tables", 1, 1)
             building.add("checks.json", report_json(outcome.checks))
-            building.add("checks.html", report_html(outcome.checks, title=workplace.district.title, title_zh=workplace.district.title_zh))
+            building.add("checks.html", _report(workplace, building, outcome.checks))
             outcome.problems += _failed(outcome.checks)
             if any(problem.severity == "error" for problem in outcome.problems):
                 return outcome
+            outcome.problems += catalogue.add(workplace, building, outcome.checks)
+            outcome.problems += site.add(workplace, building, outcome.checks)
             info = building.finish()
     except release.ReleaseBlocked as blocked:
         outcome.problems += blocked.problems
         return outcome
     outcome.path = release.switch(workplace.home.releases, info.id)
+    _deliver(workplace, outcome)
     release.prune(workplace.home.releases, workplace.district.retention.releases)
     return outcome
+
+
+def _deliver(workplace: Workplace, outcome: Outcome) -> None:
+    """Subscribers get their shares after the switch: the release is out whatever becomes of them."""
+    assert outcome.path is not None
+    workplace.progress("shares", "", 0, 1)
+    delivered, problems = sharing.deliver_after_release(workplace, outcome.path, memory_limit())
+    outcome.shares += delivered
+    outcome.problems += problems
+    workplace.progress("shares", "", 1, 1)
+
+
+def _report(workplace: Workplace, building: release.Building, checks: list[CheckResult]) -> str:
+    rows = building.connection.sql(f"SELECT * FROM {building.address(BOOKS)} ORDER BY feed, delivery, version").to_arrow_table().to_pylist()
+    return report_html(checks, title=workplace.district.title, title_zh=workplace.district.title_zh, books=rows)
+
+
+def _not_run(differences: Iterable[str]) -> Iterator[Problem]:
+    for difference in differences:
+        yield Problem(
+            kind="check_missing",
+            severity="error",
+            message=difference,
+            message_zh=f"{difference}（契约声明的规则与执行的规则不符）",
+            remedy="this is a mistake in govlake or in a contract: report it",
+            remedy_zh="这是程序或契约的错误，请上报",
+        )
 
 
 def _failed(checks: Iterable[CheckResult]) -> Iterator[Problem]:
@@ -174,6 +214,7 @@ def summary(workplace: Workplace, outcome: Outcome, run_id: str, started_at: obj
         checks_passed=len(outcome.checks) - len(failed),
         checks_warned=sum(check.severity == "warn" for check in failed),
         checks_failed=sum(check.severity == "error" for check in failed),
+        shares=tuple(outcome.shares),
         problems=(*workplace.log.problems, *outcome.problems),
         waiting=tuple(workplace.log.waiting),
     )
