@@ -1,12 +1,17 @@
 """What Dagster shows of each asset before it runs: description, owner, kinds, group, column schema with meanings.
 
-Belongs here: asset specs derived from contracts. Not here: what an asset does.
+Belongs here: asset specs derived from contracts, with their contract, SQL and page of the release site. Not here: what an asset does.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlencode
 
 import dagster as dg
 import pyarrow as pa
@@ -44,6 +49,35 @@ def stored_schema(schema: pa.Schema) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema])
 
 
+SITE_VARIABLE = "GOVLAKE_SITE"
+"""Where `govlake ui` serves the current release's site, so that Dagster's pages can link to it; a browser follows no link to a file."""
+
+
+def _page(path: str) -> dict[str, dg.MetadataValue]:
+    """Link to a page of the release site; none where nothing serves it."""
+    base = os.environ.get(SITE_VARIABLE)
+    return {"page in the release site 说明页": dg.MetadataValue.url(f"{base}/zh/{path}")} if base else {}
+
+
+_LAUNCHPAD = "/locations/__repository__@pipelines.definitions/jobs/govlake/playground/setup"
+"""Dagster's page that starts the job with a configuration; the code location is the module that `govlake ui` loads."""
+
+
+def redo_link(delivery: str) -> dg.MetadataValue:
+    """Link to the launchpad, filled in so that a run takes this one delivery in and cleans it again."""
+    config = json.dumps({"resources": {"run": {"config": {"redo": [delivery]}}}}, ensure_ascii=False, indent=2)
+    return dg.MetadataValue.md(f"[take this delivery in again 重新接收此批次]({_LAUNCHPAD}?{urlencode({'config': config})})")
+
+
+def _source(path: Path, language: str) -> dg.MetadataValue:
+    """A file of the project, readable in the page."""
+    return dg.MetadataValue.md(f"`{path.name}`\n\n```{language}\n{path.read_text(encoding='utf-8')}\n```")
+
+
+def _contract(folder: str, name: str) -> dict[str, dg.MetadataValue]:
+    return {"contract 数据契约": _source(Path(str(files("contracts"))) / folder / f"{name}.yaml", "yaml")}
+
+
 def _description(contract: Contract) -> str:
     lines = [f"**{contract.title_zh} · {contract.title}**", contract.description_zh, contract.description, f"Grain: {contract.grain}."]
     return "\n\n".join(line for line in lines if line)
@@ -57,7 +91,7 @@ def raw_spec(feed: Feed) -> dg.AssetSpec:
         group_name=GROUPS["raw"],
         owners=[owner(feed.steward)],
         kinds={"deltalake", "python"},
-        metadata={"contract": f"contracts/feeds/{feed.name}.yaml", "mode": feed.mode},
+        metadata={"mode": feed.mode, **_contract("feeds", feed.name), **_page(f"feeds/{feed.name}.html")},
     )
 
 
@@ -71,23 +105,30 @@ def clean_spec(feed: Feed) -> dg.AssetSpec:
         group_name=GROUPS["clean"],
         owners=[owner(feed.steward)],
         kinds={"deltalake", "polars"},
-        metadata={"dagster/column_schema": column_schema(feed.clean_columns), "contract": f"contracts/feeds/{feed.name}.yaml"},
+        metadata={
+            "dagster/column_schema": column_schema(feed.clean_columns),
+            **_contract("feeds", feed.name),
+            **_page(f"feeds/{feed.name}.html"),
+        },
     )
 
 
-def table_spec(table: Table, inputs: Iterable[dg.AssetKey], kind: str) -> dg.AssetSpec:
-    """`<theme>/<table>`: a table of a library, made by a SQL file or a Python step."""
-    folder = "contracts/subjects" if table.theme == "subject" else f"contracts/themes/{table.theme}"
+def table_spec(table: Table, inputs: Iterable[dg.AssetKey], made_by: Path) -> dg.AssetSpec:
+    """`<theme>/<table>`: a table of a library; `made_by` is its SQL file, or the Python module of its step."""
+    folder = "subjects" if table.theme == "subject" else f"themes/{table.theme}"
+    sql = made_by.suffix == ".sql"
     return dg.AssetSpec(
         [table.theme, table.name],
         deps=list(inputs),
         description=_description(table),
         group_name=f"d_{table.theme}",
         owners=[owner(table.steward)],
-        kinds={"duckdb", kind},
+        kinds={"duckdb", "sql" if sql else "python"},
         metadata={
             "dagster/column_schema": column_schema(table.columns),
-            "contract": f"{folder}/{table.name}.yaml",
             "audiences": ", ".join(table.audiences),
+            "made by 生成方式": _source(made_by, "sql" if sql else "python"),
+            **_contract(folder, table.name),
+            **_page(f"tables/{table.full_name}.html"),
         },
     )

@@ -14,8 +14,9 @@ import dagster as dg
 
 from assets import addresses, cleaning, intake, libraries
 from assets.failure import told
+from assets.preview import previews
 from assets.run import Run
-from assets.specs import GROUPS, clean_spec, raw_spec, stored_schema, table_spec
+from assets.specs import GROUPS, clean_spec, raw_spec, redo_link, stored_schema, table_spec
 from assets.workplace import Workplace
 from contracts.delivery import Certificate, Delivery
 from contracts.load import feeds, tables
@@ -40,6 +41,7 @@ def _certificate_metadata(certificate: Certificate) -> dict[str, Any]:
         "columns missing": ", ".join(certificate.columns_missing) or "-",
         "columns new": ", ".join(name for name, target in certificate.columns.items() if target is None) or "-",
         "problems": dg.MetadataValue.md("\n".join(f"- {p.message} · {p.message_zh}" for p in certificate.problems) or "-"),
+        "again 重做": redo_link(certificate.delivery),
         "certificate": dg.MetadataValue.json(json.loads(certificate.model_dump_json())),
     }
 
@@ -65,7 +67,7 @@ def intake_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
             done = intake.take_in(workplace, feed, read.get(feed, []), todo.mtimes)
             for delivery, certificate in done:
                 workplace.log.problems += certificate.problems
-                context.log.info(f"{delivery.id}: {certificate.rows_read} rows read, {certificate.rows_malformed} malformed")
+                context.log.info(f"{delivery.id}: {certificate.rows_read} rows read, {certificate.rows_malformed} malformed · 读取与错行")
                 yield dg.AssetMaterialization(asset_key=["raw", feed], metadata=_certificate_metadata(certificate))
             for delivery in unchanged.get(feed, []):
                 yield dg.AssetObservation(asset_key=["raw", feed], metadata={"delivery": delivery.id, "status": "unchanged"})
@@ -98,7 +100,7 @@ def clean_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
         for feed in _selected(context, list(feeds())):
             rows = cleaning.clean_feed(workplace, feed, due.get(feed, []))
             for row in rows:
-                context.log.info(f"{row['delivery']}: {row['rows_accepted']} rows accepted, {row['rows_refused']} refused")
+                context.log.info(f"{row['delivery']}: {row['rows_accepted']} rows accepted, {row['rows_refused']} refused · 接收与拒收")
             yield dg.MaterializeResult(
                 asset_key=["clean", feed],
                 metadata={
@@ -172,7 +174,7 @@ def _table_specs() -> list[dg.AssetSpec]:
     specs = []
     for name, model in sorted(_MODELS.items()):
         keys = sorted({key for relation in model.inputs if (key := _input_key(relation))}, key=dg.AssetKey.to_user_string)
-        specs.append(table_spec(tables()[name], keys, "python" if model.step else "sql"))
+        specs.append(table_spec(tables()[name], keys, model.source))
     return specs
 
 
@@ -209,6 +211,7 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
         by_table: dict[str, list[libraries.CheckResult]] = {}
         for check in outcome.checks:
             by_table.setdefault(check.table, []).append(check)
+        shown = dict(previews(outcome.path, [tables()[line.table] for line in outcome.built])) if outcome.path else {}
         for line in outcome.built:
             key = dg.AssetKey(line.table.split("."))
             if key in context.selected_asset_keys:
@@ -219,6 +222,9 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
                         "seconds": line.seconds,
                         "taken over unchanged": line.reused,
                         "release": outcome.release_id,
+                        "rules passed": sum(check.passed for check in by_table.get(line.table, [])),
+                        "rules failed": sum(not check.passed for check in by_table.get(line.table, [])),
+                        **({"preview 预览": shown[line.table]} if line.table in shown else {}),
                     },
                     check_results=[_check_result(key, by_table.get(line.table, []))],
                 )
@@ -226,7 +232,7 @@ def table_assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.Mat
         if outcome.blocked:
             reasons = "; ".join(problem.message for problem in outcome.problems if problem.severity == "error")
             raise dg.Failure(f"The release is blocked; the former one stays current. {reasons}", allow_retries=False)
-        context.log.info(f"release {outcome.release_id} is current")
+        context.log.info(f"release {outcome.release_id} is current · 已发布")
         if _RELEASE in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=_RELEASE,

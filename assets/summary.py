@@ -48,6 +48,18 @@ class TableLine(Strict):
     reused: bool
 
 
+class ShareLine(Strict):
+    """What became of one subscriber's share: delivered, already (it has this release), not_due, stopped."""
+
+    share: str
+    status: Literal["delivered", "already", "not_due", "stopped"]
+    table: str
+    kind: str | None = None
+    rows: int | None = None
+    folder: str | None = None
+    """Below the home's `shares`."""
+
+
 class RunSummary(Strict):
     """One run of the main job."""
 
@@ -66,6 +78,7 @@ class RunSummary(Strict):
     checks_passed: int = 0
     checks_warned: int = 0
     checks_failed: int = 0
+    shares: tuple[ShareLine, ...] = ()
     problems: tuple[Problem, ...] = ()
     waiting: tuple[str, ...] = ()
     """Files left alone because they are still growing or their ready marker is not there yet."""

@@ -42,14 +42,24 @@ release_app = typer.Typer(
     help="Releases: list, show, switch back and forth, prune. 发布版本", no_args_is_help=True, rich_markup_mode="rich"
 )
 quarantine_app = typer.Typer(
-    help="Refused rows: list, show, send back to their office. 拒收数据", no_args_is_help=True, rich_markup_mode="rich"
+    help="Refused rows: list, show, send back to their office, try again. 拒收数据", no_args_is_help=True, rich_markup_mode="rich"
 )
 district_app = typer.Typer(help="Districts: start a new one, check one. 区域配置", no_args_is_help=True, rich_markup_mode="rich")
+catalogue_app = typer.Typer(
+    help="The catalogue of published tables: list, show, search. 数据目录", no_args_is_help=True, rich_markup_mode="rich"
+)
+share_app = typer.Typer(
+    help="Shares for subscribers: list, deliver, log; verify and apply what was received. 数据共享",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
 
 WORK, READ, ADDRESS, CARE = "Work 运行", "Look and query 查看与查询", "Addresses 地址", "Care 运维"
 
 app.add_typer(release_app, name="release", rich_help_panel=CARE)
 app.add_typer(quarantine_app, name="quarantine", rich_help_panel=READ)
+app.add_typer(catalogue_app, name="catalogue", rich_help_panel=READ)
+app.add_typer(share_app, name="share", rich_help_panel=WORK)
 app.add_typer(district_app, name="district", rich_help_panel=WORK)
 
 HomeOption = Annotated[
@@ -230,6 +240,18 @@ def lineage(
     command.show(home, name, uses, as_json)
 
 
+@app.command(rich_help_panel=READ)
+def site(
+    home: HomeOption = None,
+    audience: Annotated[Audience, typer.Option(help="Whose site: internal or public 受众")] = Audience.internal,
+    release: Annotated[str | None, typer.Option(help="Another release than the current one 指定发布")] = None,
+) -> None:
+    """The path of the release's site: overview, pictures, books, dictionary, lineage, quality; opens by double click. 数据站点"""
+    from pipelines.commands import site as command
+
+    command.show(home, audience.value, release)
+
+
 @app.command(rich_help_panel=ADDRESS)
 def explain(
     text: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address as someone wrote it 地址文本")],
@@ -368,6 +390,148 @@ def quarantine_export(
     from pipelines.commands import quarantine
 
     quarantine.export(home, output, feed, delivery)
+
+
+@quarantine_app.command("retry")
+def quarantine_retry(
+    home: HomeOption = None,
+    feed: Annotated[str | None, typer.Option(help="Only this feed 来源", show_default=False)] = None,
+    delivery: Annotated[str | None, typer.Option(help="Only this delivery (feed/date/file) 批次", show_default=False)] = None,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try refused rows and unreadable files again, after a contract, mapping, code list or file was mended. 重试拒收数据
+
+    What passes now joins its feed and a new release; the rest stays refused with its newest reason. A corrected file of the same name
+    in the same landing folder replaces the former one. `govlake run` does the same for everything; retry is held to what was refused.
+    """
+    from pipelines.commands import quarantine
+
+    _end(quarantine.retry(home, feed, delivery, not no_wait, as_json))
+
+
+@catalogue_app.command("list")
+def catalogue_list(
+    home: HomeOption = None,
+    theme: Annotated[str | None, typer.Option(help="Only this theme, e.g. event, subject 主题", show_default=False)] = None,
+    release: Annotated[str | None, typer.Option(help="A release's id. Default: the current one 发布", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every published table: meaning, steward, rows, classification, freshness, score. 列出数据表"""
+    from pipelines.commands import catalogue
+
+    catalogue.listed(home, theme, release, as_json)
+
+
+@catalogue_app.command("show")
+def catalogue_show(
+    table: Annotated[str, typer.Argument(help="A table, e.g. event.ticket 数据表")],
+    home: HomeOption = None,
+    release: Annotated[str | None, typer.Option(help="A release's id. Default: the current one 发布", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One table: columns with meanings, quality, freshness, sample, history, where it lies. 查看数据表"""
+    from pipelines.commands import catalogue
+
+    catalogue.show(home, table, release, as_json)
+
+
+@catalogue_app.command("search")
+def catalogue_search(
+    words: Annotated[list[str], typer.Argument(help="Chinese or English words, all of which must occur 关键词")],
+    home: HomeOption = None,
+    release: Annotated[str | None, typer.Option(help="A release's id. Default: the current one 发布", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tables and columns by Chinese or English words in names, titles and descriptions; exit code 1 where nothing is found. 搜索"""
+    from pipelines.commands import catalogue
+
+    _end(catalogue.search(home, words, release, as_json))
+
+
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="The sender's public key, as you were given it 发送方公钥. Default: this home's", show_default=False),
+]
+
+
+@share_app.command("list")
+def share_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What each subscriber gets, why, how often, until when; what is due and what is stopped. 列出共享"""
+    from pipelines.commands import share
+
+    share.listed(home, as_json)
+
+
+@share_app.command("run")
+def share_run(
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SHARE]…", help="subscriber or subscriber/share; default: all 只交付这些", show_default=False),
+    ] = None,
+    home: HomeOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Send everything again, also where only changes are due 重新全量")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for the day, week or month 不等周期")] = False,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Deliver from the current release what is due; `govlake run` does so by itself. Exit code 3 where a share was stopped. 交付"""
+    from pipelines.commands import share
+
+    _end(share.run(home, only or (), full=full, now=now, wait=not no_wait, as_json=as_json))
+
+
+@share_app.command("log")
+def share_log(
+    home: HomeOption = None,
+    subscriber: Annotated[str | None, typer.Option(help="Only this subscriber 订阅方", show_default=False)] = None,
+    table: Annotated[str | None, typer.Option(help="Only this table 数据表", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who got what, when, why, from which release, with which checksums. 交付记录"""
+    from pipelines.commands import share
+
+    share.log(home, subscriber, table, as_json)
+
+
+@share_app.command("verify")
+def share_verify(
+    folder: Annotated[Path, typer.Argument(help="The folder of one delivery 交付目录")],
+    key: KeyOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check signature and checksums of a delivery; exit code 3 where it is not genuine or not whole. 校验"""
+    from pipelines.commands import share
+
+    share.verify(folder, key, home, as_json)
+
+
+@share_app.command("apply")
+def share_apply(
+    base: Annotated[Path, typer.Argument(metavar="FULL", help="The folder of a full delivery 全量目录")],
+    changes: Annotated[list[Path], typer.Argument(metavar="CHANGES…", help="The folders of all changes since, in order 其后的变更目录")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The newest full file to write 输出文件")],
+    key: KeyOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the newest full file from a full delivery and the changes since: the same bytes as a full delivery. 合并变更"""
+    from pipelines.commands import share
+
+    share.apply(base, changes, output, key, home, as_json)
+
+
+@share_app.command("key")
+def share_key(
+    home: HomeOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the public key to FILE 导出公钥", show_default=False)] = None,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Put a new signing key in the place of the old one 更换签名密钥")] = False,
+) -> None:
+    """The public key that receivers verify with, and its fingerprint. 签名公钥"""
+    from pipelines.commands import share
+
+    share.public_key(home, output, rotate)
 
 
 @app.command(rich_help_panel=CARE)

@@ -5,8 +5,10 @@ Belongs here: what runs when. Not here: what an asset does (`assets`).
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
+from pathlib import Path
 
 import dagster as dg
 
@@ -14,6 +16,7 @@ from assets import stages
 from assets.home import HOME_VARIABLE, district_folder, open_home
 from assets.run import Run
 from assets.workplace import Workplace
+from contracts.district import load_district
 from contracts.load import ContractError
 
 JOB = "govlake"
@@ -60,8 +63,42 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
     return dg.RunRequest(run_key=key, run_config={"resources": {"run": {"config": {"home": str(home.path)}}}})
 
 
+def _freshness() -> dict[str, dg.FreshnessPolicy]:
+    """How old each asset may be, by the first part of its key or its whole key: deliveries as the home's district says, all that is made of them a day.
+
+    A register that comes quarterly is no reason for an alarm every night; without a home there is no district to ask.
+    """
+    policies: dict[str, dg.FreshnessPolicy] = {}
+    home = _home_of_this_process()
+    if home:
+        try:
+            district = load_district(district_folder(open_home(Path(home))))
+        except (ContractError, OSError):
+            return {}
+        for feed, mapping in district.feeds.items():
+            if mapping.stale_after_days is not None:
+                policies[f"raw/{feed}"] = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=mapping.stale_after_days + 1))
+    return policies
+
+
+_NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=2), warn_window=dt.timedelta(hours=30))
+"""For what every run makes: two nights missed is a failure."""
+
+
+def _with_freshness(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    deliveries = _freshness()
+
+    def policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if spec.key.path[0] in ("raw", "clean"):
+            found = deliveries.get(f"raw/{spec.key.path[-1]}")
+            return dg.apply_freshness_policy(spec, found) if found else spec
+        return dg.apply_freshness_policy(spec, _NIGHTLY)
+
+    return [asset.map_asset_specs(policy) for asset in assets]
+
+
 definitions = dg.Definitions(
-    assets=stages.ALL,
+    assets=_with_freshness(stages.ALL),
     jobs=[main_job],
     schedules=[nightly],
     sensors=[landing_sensor],

@@ -96,10 +96,14 @@ class Sources:
 
     @cached_property
     def district_fingerprint(self) -> str:
-        """Over every file of the district's folder."""
-        folder = self.district.folder
-        files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-        return modelling.digest([(path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
+        """Over every file of the district's folder and of those that it is based on."""
+        files = [
+            (number, path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+            for number, folder in enumerate(self.district.folders)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+        return modelling.digest(files)
 
     def shown(self, feed: str) -> list[str] | None:
         """For a snapshot: the deliveries whose rows are the register as of the as-of date; None where every delivery counts.

@@ -67,6 +67,7 @@ def readme(release: str, plan: Plan, rows: Mapping[str, int], states: Sequence[F
         "",
         "| | |",
         "|---|---|",
+        "| `internal/site/index.html` | pictures, books, dictionary, lineage, quality; opens by double click 数据站点：双击即可打开 |",
         "| `internal/*.duckdb` | theme libraries: pseudonyms, masked and redacted forms only 主题库（仅含假名与脱敏数据） |",
         "| `internal/subjects/*.parquet` | subject tables for applications 专题表 |",
         f"| `public/` | public columns; groups below {district.small_group} suppressed 公开数据（小于 {district.small_group} 的分组已抑制） |",

@@ -31,6 +31,7 @@ STAGES_ZH = {
     "tables": "建表",
     "checks": "质量检查",
     "release": "发布",
+    "shares": "数据共享",
     "backup": "备份",
     "restore": "恢复",
     "link": "地址关联",

@@ -85,6 +85,8 @@ def show(done: RunSummary, home: Home) -> None:
         _links(done.links)
     if done.tables:
         _tables(done.tables)
+    if done.shares:
+        _shares(done, home)
     problems(done)
     if done.release_path and done.status in ("released", "nothing_to_do"):
         _where(done, home)
@@ -184,6 +186,16 @@ def _tables(tables: tuple[TableLine, ...]) -> None:
     screen.show(table)
 
 
+def _shares(done: RunSummary, home: Home) -> None:
+    """What subscribers got; silent where nothing happened."""
+    if any(line.status in ("delivered", "stopped") for line in done.shares):
+        from assets.sharing import shares_folder
+        from pipelines.commands.share import show as show_shares
+
+        screen.heading("Shares", "数据共享")
+        show_shares(done.shares, shares_folder(home))
+
+
 def problems(done: RunSummary, most: int = 12) -> None:
     """Print what a run found that a person should look at, alike ones together; at most `most` of them."""
     if done.waiting:
@@ -227,7 +239,12 @@ def _where(done: RunSummary, home: Home) -> None:
     assert done.release_path
     screen.heading("Where it lies", "所在位置")
     path = done.release_path
-    places = [("release 发布", path), ("libraries 主题库", path / "internal"), ("subject tables 专题表", path / "internal" / "subjects")]
+    places = [
+        ("release 发布", path),
+        ("site 数据站点", path / "internal" / "site" / "index.html"),
+        ("libraries 主题库", path / "internal"),
+        ("subject tables 专题表", path / "internal" / "subjects"),
+    ]
     places += [("current 当前发布", home.releases / "current"), ("for the reader 说明", path / "README.md")]
     table = screen.grid("", "")
     table.show_header = False

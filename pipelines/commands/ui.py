@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from assets.specs import SITE_VARIABLE
 from pipelines.commands import screen
 from pipelines.commands.outcome import CommandFailed, Exit
+from pipelines.commands.site_server import serving
 from pipelines.home import HOME_VARIABLE, district_folder, open_home
 
 ADDRESS = "127.0.0.1"
@@ -51,9 +53,11 @@ def ui(home: Path | None, district: str | None, port: int) -> Exit:
         "warning",
     ]
     screen.say(f"Dagster: http://{ADDRESS}:{port}   home 工作目录 {opened.path} · district 区域 {folder.name}")
-    screen.note("starting takes about ten seconds; Ctrl-C ends it / 启动约需十秒，Ctrl-C 结束")
-    # Not the home itself: Python would take its folder `addressing` for the package of that name.
-    return _serve(command, environment, opened.temporary)
+    with serving(opened.releases) as site:
+        screen.say(f"site 数据站点: {site}")
+        screen.note("starting takes about ten seconds; Ctrl-C ends it / 启动约需十秒，Ctrl-C 结束")
+        # Not the home itself: Python would take its folder `addressing` for the package of that name.
+        return _serve(command, environment | {SITE_VARIABLE: site}, opened.temporary)
 
 
 def taken(port: int) -> bool:
