@@ -71,6 +71,22 @@ class Calendar:
         """Whether each date is a working day (boolean; null for null and outside 1900–2199)."""
         return self._by_piece(lambda day: (self._works[day // _DAY], None), days.cast(pl.Datetime("us")), dtype=pl.Boolean)
 
+    def days(self, first: dt.date, last: dt.date) -> pl.DataFrame:
+        """One row per day: day, is_working, is_known (official or the district's own), minutes_before (working minutes from `first` to the
+        day's start), and the working hours as minutes since midnight: opens, lunch, reopens, closes.
+        """
+        start, end = (first - _FIRST).days, (last - _FIRST).days + 1
+        before = (self._before[start:end] - self._before[start]) * self._worktime // _MINUTE
+        hours = {"opens": self._opens, "lunch": self._lunch, "reopens": self._reopens, "closes": self._closes}
+        return pl.DataFrame(
+            {
+                "day": pl.date_range(first, last, eager=True),
+                "is_working": self._works[start:end],
+                "is_known": self._known[start:end],
+                "minutes_before": before,
+            }
+        ).with_columns(*(pl.lit(time // _MINUTE, dtype=pl.Int64).alias(name) for name, time in hours.items()))
+
     def covered(self, starts: pl.Series, ends: pl.Series) -> pl.Series:
         """Whether every day from `starts` to `ends` is known from the official calendar or the district's table (boolean).
 

@@ -27,6 +27,12 @@ from governance.matter_text import Lexicon, plain
 
 PAIR_INPUTS = ("event.event", "place.address")
 CLUSTER_INPUTS = ("event.event", "event.event_pair")
+EVENT_COLUMNS = (
+    "event_id", "feed", "reported_at", "category_key", "category_1", "category_2", "title_redacted", "body_redacted", "reporter_key", "device_no",
+    "address_key", "address_level", "building_key", "community_key",
+)  # fmt: skip
+ADDRESS_COLUMNS = ("address_key", "level", "name", "parent_key", "number_key", "lane_key", "road_key", "neighbourhood_key")
+CLUSTER_COLUMNS = ("event_id", "feed", "reported_at", "reporter_key")
 _TEXT = ("event.event.title_redacted", "event.event.body_redacted")
 _PLACE = ("event.event.address_key", "event.event.building_key", "event.event.community_key", "place.address.parent_key")
 _CATEGORY = ("event.event.category_key",)
@@ -49,28 +55,31 @@ _ROADS = ("estate", "lane", "road", "crossing")
 _COMMUNITIES = ("community", "neighbourhood")
 _NAMED = (*_ROADS, *_COMMUNITIES, "street", "district", "city", "province")
 """Levels whose names are taken out of texts."""
-_PLACE_KEYS = (
-    "place", "spot", "number", "lane", "estate", "road", "neighbourhood", "community",
-)  # fmt: skip
-_CATEGORY_KEYS = ("category", "category_2", "category_1")
+_SEED = 20260101
 _CALLED = ("ticket", "petition")
 """Feeds in which the reporter is a caller; in the others he is an official on his rounds or a device."""
+_TOPICS = ("topic_1", "topic_2")
+_ENOUGH = 5_000
+"""Reports before the current month that are enough to learn from."""
+_PAIRS = 2_000_000
+"""Pairs judged at a time."""
 _CLOSED = 200
 """Within connected reports up to this many every pair is compared, also those that no block brings together."""
 
 
 def event_pair(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     """`event.event_pair` from PAIR_INPUTS: one row per pair of reports that are possibly about one matter, ordered by its keys."""
-    return _as_contract(_shown(matching(_table(inputs["event.event"]), _table(inputs["place.address"]))), "event.event_pair")
+    events, addresses = _table(inputs["event.event"], EVENT_COLUMNS), _table(inputs["place.address"], ADDRESS_COLUMNS)
+    return _as_contract(_shown(matching(events, addresses, learnt(events, addresses))), "event.event_pair")
 
 
 def event_cluster(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     """`event.event_cluster` from CLUSTER_INPUTS: one row per event, ordered by event_id."""
-    return _as_contract(clusters(_table(inputs["event.event"]), _table(inputs["event.event_pair"])), "event.event_cluster")
+    return _as_contract(clusters(_table(inputs["event.event"], CLUSTER_COLUMNS), _table(inputs["event.event_pair"])), "event.event_cluster")
 
 
-def _table(data: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(data)
+def _table(data: pa.Table, columns: tuple[str, ...] | None = None) -> pl.DataFrame:
+    frame = pl.from_arrow(data.select(columns) if columns else data)
     assert isinstance(frame, pl.DataFrame)
     return frame
 
@@ -84,11 +93,10 @@ def _as_contract(frame: pl.DataFrame, name: str) -> pa.Table:
 
 
 def reports_of(events: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
-    """Reports as `matter_pairs` wants them, ordered by time and event id: keys as whole numbers, `second`, `width`, texts.
+    """Reports as `matter_pairs` wants them, ordered by time and event id: keys as whole numbers (hashes of their values, the same in every
+    run), `second`, `width`, texts, and `digest`, a number over all of these.
 
-    `events`: event_id, feed, reported_at, category_key, category_1, category_2, title_redacted, body_redacted, reporter_key, device_no,
-    address_key, address_level, building_key, community_key. `addresses`: address_key, level, parent_key, number_key, lane_key, road_key,
-    neighbourhood_key.
+    `events`: the columns EVENT_COLUMNS of event.event. `addresses`: the columns ADDRESS_COLUMNS of place.address.
     `width` of the place: 0 a door, 1 a road, lane or estate, 2 a community, 3 wider or unknown.
     """
     chains = addresses.select(
@@ -96,51 +104,45 @@ def reports_of(events: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
     ).join(_estates(addresses), on="address_key", how="left", maintain_order="left")
     level = pl.col("address_level")
     spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
-    found = (
+    keys = {
+        "place": pl.coalesce("address_key", "community_key"),
+        "spot": pl.when(level.is_in(_DOORS)).then(pl.coalesce("building_key", "address_key")),
+        **{name: pl.col(name) for name in ("number", "lane", "estate", "road", "neighbourhood")},
+        "community": pl.col("community_key"),
+        "category": pl.col("category_key"),
+        "category_2": pl.when(pl.col("category_2").is_not_null()).then(pl.concat_str("category_1", "category_2", separator=">")),
+        "category_1": pl.col("category_1"),
+        "reporter": pl.when(pl.col("feed").is_in(_CALLED))
+        .then("reporter_key")
+        .when(pl.col("device_no").is_not_null())
+        .then(pl.lit("device:") + pl.col("device_no")),
+        "text_hash": pl.when(spoken).then(pl.concat_str("title_redacted", "body_redacted", separator="\n", ignore_nulls=True)),
+    }
+    wide = (
+        pl.when(level.is_in(_DOORS))
+        .then(0)
+        .when(level.is_in(_ROADS))
+        .then(1)
+        .when(pl.col("community_key").is_not_null() & level.fill_null("community").is_in(_COMMUNITIES))
+        .then(2)
+        .otherwise(3)
+        .cast(pl.Int64)
+    )
+    return (
         events.sort("reported_at", "event_id")
         .join(chains, on="address_key", how="left", maintain_order="left")
         .select(
             "event_id",
-            "feed",
-            second=pl.col("reported_at").dt.epoch("s"),
-            width=pl.when(level.is_in(_DOORS))
-            .then(0)
-            .when(level.is_in(_ROADS))
-            .then(1)
-            .when(pl.col("community_key").is_not_null() & level.fill_null("community").is_in(_COMMUNITIES))
-            .then(2)
-            .otherwise(3)
-            .cast(pl.Int64),
-            place=pl.coalesce("address_key", "community_key"),
-            spot=pl.when(level.is_in(_DOORS)).then(pl.coalesce("building_key", "address_key")),
-            number="number",
-            lane="lane",
-            estate="estate",
-            road="road",
-            neighbourhood="neighbourhood",
-            community="community_key",
-            category="category_key",
-            category_2=pl.when(pl.col("category_2").is_not_null()).then(pl.concat_str("category_1", "category_2", separator=">")),
-            category_1="category_1",
-            reporter=pl.when(pl.col("feed").is_in(_CALLED))
-            .then("reporter_key")
-            .when(pl.col("device_no").is_not_null())
-            .then(pl.lit("device:") + pl.col("device_no")),
-            has_text=spoken,
-            text=pl.when(spoken).then(pl.concat_str("title_redacted", "body_redacted", separator="\n", ignore_nulls=True)),
-            title=pl.col("title_redacted").fill_null(""),
-            body=pl.col("body_redacted").fill_null(""),
+            pl.col("reported_at").dt.epoch("s").alias("second"),
+            wide.alias("width"),
+            *(pl.when(value.is_not_null()).then((value.hash(_SEED) // 2).cast(pl.Int64)).alias(name) for name, value in keys.items()),
+            "category_key",
+            spoken.alias("has_text"),
+            pl.col("title_redacted").fill_null("").alias("title"),
+            pl.col("body_redacted").fill_null("").alias("body"),
         )
+        .with_columns(digest=(pl.struct("event_id", "second", "width", *keys).hash(_SEED) // 2).cast(pl.Int64))
     )
-    numbered = [*_numbers(found, _PLACE_KEYS), *_numbers(found, _CATEGORY_KEYS), *_numbers(found, ("reporter",)), *_numbers(found, ("text",))]
-    return found.with_columns(numbered).rename({"text": "text_hash"})
-
-
-def _numbers(frame: pl.DataFrame, names: tuple[str, ...]) -> list[pl.Series]:
-    """The columns `names` as whole numbers, equal where the values are equal, in all of them; null stays null."""
-    values = pl.concat([frame[name] for name in names])
-    codes = values.cast(pl.Categorical).to_physical().cast(pl.Int64)
-    return [codes.slice(position * frame.height, frame.height).alias(name) for position, name in enumerate(names)]
 
 
 def _estates(addresses: pl.DataFrame) -> pl.DataFrame:
@@ -158,42 +160,148 @@ def _estates(addresses: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
+class Knowledge:
+    """What a comparison knows of the district beforehand: names of places, what words mean, how soon reports follow by chance."""
+
+    names: pl.Series
+    lexicon: Lexicon
+    haste: matter_pairs.Haste
+
+
+@dataclass(frozen=True)
 class Matching:
-    """What a comparison found: `reports` in order and `pairs` (first, later: rows of `reports`; evidence; points)."""
+    """What a comparison found: `reports` in order (with `digest` and topics) and `pairs` (first, later: rows of `reports`; evidence; points;
+    is_block: a block brought the two together)."""
 
     reports: pl.DataFrame
     pairs: pl.DataFrame
 
 
-def matching(events: pl.DataFrame, addresses: pl.DataFrame) -> Matching:
-    """All pairs of reports that are possibly about one matter."""
+def learnt(events: pl.DataFrame, addresses: pl.DataFrame) -> Knowledge:
+    """What all reports before the month of the last one teach; all reports where those are few.
+
+    So the past is judged alike for a month, and a report more does not change what was joined elsewhere.
+    """
+    month = events.select(pl.col("reported_at").max().dt.truncate("1mo")).item() if events.height else None
+    before = events.filter(pl.col("reported_at") < month)
+    reports = reports_of(before if before.height >= _ENOUGH else events, addresses)
+    names = addresses.filter(pl.col("level").is_in(_NAMED))["name"].drop_nulls().unique().sort()
+    lexicon = Lexicon(*_told(reports, names))
+    silent = reports.filter(~pl.col("has_text")).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
+    none = matter_pairs.Vectors(np.full(silent.height, -1), np.empty((0, 1), dtype=np.int8))
+    pairs = matter_pairs.evidence(silent, none, *matter_pairs.candidates(silent))
+    return Knowledge(names, lexicon, matter_pairs.haste(pairs, silent["category_key"].gather(pairs["first"])))
+
+
+def matching(events: pl.DataFrame, addresses: pl.DataFrame, knowledge: Knowledge, former: Matching | None = None) -> Matching:
+    """All pairs of reports that are possibly about one matter.
+
+    `former`: what the same knowledge found for earlier reports; only what is near new, changed and removed reports is then compared anew.
+    The result is the same.
+    """
     reports = reports_of(events, addresses)
-    names = addresses.filter(pl.col("level").is_in(_NAMED))["name"]
-    titles, bodies = plain(reports["title"], names), plain(reports["body"], names)
-    vectors = Lexicon(titles, bodies).of(pl.select(pl.concat_str(titles, bodies, separator=" ")).to_series())
-    reports = reports.drop("title", "body").with_columns(_topics(vectors, reports["has_text"]))
-    pairs = _judged(reports, vectors, *matter_pairs.candidates(reports))
-    return Matching(reports, _closed(reports, vectors, pairs))
+    known = _known(reports, former)
+    vectors = _vectors(reports, knowledge, np.flatnonzero(~known))
+    reports = _with_topics(reports, vectors, known, former)
+    first, later = matter_pairs.candidates(reports)
+    kept = None
+    if former is not None:
+        anew = _anew(reports, known, former)
+        taken = ~(anew[first] & anew[later]) & known[first] & known[later]
+        kept = _carried(reports, former)
+        again = pl.DataFrame({"first": first[taken], "later": later[taken]})
+        kept_pairs = kept.filter("is_block").join(again, on=["first", "later"], how="semi")
+        first, later = first[~taken], later[~taken]
+    pairs = _judged(reports, knowledge, vectors, first, later).with_columns(is_block=True)
+    if kept is not None:
+        pairs = pl.concat([pairs, kept_pairs.select(pairs.columns)])
+    return Matching(reports.drop("title", "body"), _closed(reports, knowledge, vectors, pairs))
 
 
-def _topics(vectors: np.ndarray, spoken: pl.Series) -> list[pl.Series]:
-    """The two directions in which a text is strongest, as whole numbers; null without text."""
-    strongest = np.argsort(-np.abs(vectors.astype(np.int16)), axis=1, kind="stable")[:, :2]
-    sign = np.take_along_axis(vectors, strongest, axis=1) > 0
-    silent = ~spoken.to_numpy() | ~vectors.any(axis=1)
-    made = []
-    for position in range(2):
-        codes = pl.Series(f"topic_{position + 1}", strongest[:, position] * 2 + sign[:, position], dtype=pl.Int64)
-        made.append(codes.zip_with(~pl.Series(silent), pl.Series([None] * len(codes), dtype=pl.Int64)))
-    return made
+def _known(reports: pl.DataFrame, former: Matching | None) -> np.ndarray:
+    """Which reports the former comparison had already, just as they are."""
+    if former is None:
+        return np.zeros(reports.height, dtype=bool)
+    same = reports.select("event_id", "digest").join(
+        former.reports.select("event_id", "digest", known=True), on=["event_id", "digest"], how="left", maintain_order="left"
+    )
+    return same["known"].fill_null(False).to_numpy()
 
 
-def _judged(reports: pl.DataFrame, vectors: np.ndarray, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
-    pairs = matter_pairs.points(matter_pairs.evidence(reports, vectors, first, later))
-    return pairs.filter(pl.col("points") >= POSSIBLE)
+def _carried(reports: pl.DataFrame, former: Matching) -> pl.DataFrame:
+    """The former pairs of reports that are still as they were, by the rows that these have now."""
+    now = reports.with_row_index("now").select("event_id", "digest", pl.col("now").cast(pl.Int64))
+    moved = former.reports.select("event_id", "digest").join(now, on=["event_id", "digest"], how="left", maintain_order="left")["now"]
+    pairs = former.pairs
+    return pairs.with_columns(first=moved.gather(pairs["first"]), later=moved.gather(pairs["later"])).drop_nulls(["first", "later"])
 
 
-def _closed(reports: pl.DataFrame, vectors: np.ndarray, pairs: pl.DataFrame) -> pl.DataFrame:
+def _anew(reports: pl.DataFrame, known: np.ndarray, former: Matching) -> np.ndarray:
+    """Reports that share a block with a report that is new, changed or gone."""
+    gone = former.reports.join(reports.select("event_id", "digest"), on=["event_id", "digest"], how="anti")
+    changed = reports.filter(~pl.Series(known))
+    found = ~known
+    for keys in {block.keys for block in matter_pairs.BLOCKS}:
+        near = pl.concat([changed.select(keys), gone.select(keys)]).drop_nulls().unique()
+        touched = reports.select(keys).join(near.with_columns(near=True), on=keys, how="left", maintain_order="left")["near"]
+        found |= touched.fill_null(False).to_numpy()
+    return found
+
+
+def _told(reports: pl.DataFrame, names: pl.Series) -> tuple[pl.Series, pl.Series]:
+    return plain(reports["title"], names), plain(reports["body"], names)
+
+
+def _vectors(reports: pl.DataFrame, knowledge: Knowledge, rows: np.ndarray) -> matter_pairs.Vectors:
+    """Vectors of those of the `rows` that have a text."""
+    rows = rows[reports["has_text"].to_numpy()[rows]]
+    titles, bodies = _told(reports[rows], knowledge.names)
+    slot = np.full(reports.height, -1, dtype=np.int64)
+    slot[rows] = np.arange(len(rows))
+    return matter_pairs.Vectors(slot, knowledge.lexicon.of(pl.select(pl.concat_str(titles, bodies, separator=" ")).to_series()))
+
+
+def _with_topics(reports: pl.DataFrame, vectors: matter_pairs.Vectors, known: np.ndarray, former: Matching | None) -> pl.DataFrame:
+    """Adds topic_1 and topic_2, the two directions in which a text is strongest, as whole numbers; null without text."""
+    fresh = np.flatnonzero(vectors.slot >= 0)
+    made = pl.DataFrame({"row": fresh, **dict(zip(_TOPICS, _topics(vectors.matrix), strict=True))})
+    reports = reports.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    if former is not None:
+        old = reports.filter(pl.Series(known)).select("row", "event_id")
+        made = pl.concat([made, old.join(former.reports, on="event_id").select("row", *_TOPICS)])
+    return reports.join(made, on="row", how="left", maintain_order="left").drop("row")
+
+
+def _topics(matrix: np.ndarray) -> list[pl.Series]:
+    found = np.full((2, len(matrix)), -1, dtype=np.int64)
+    for start in range(0, len(matrix), 50_000):
+        part = matrix[start : start + 50_000]
+        strength = np.abs(part.astype(np.int16))
+        rows = np.arange(len(part))
+        for position in range(2):
+            at = strength.argmax(axis=1)
+            found[position, start : start + len(part)] = np.where(strength[rows, at] > 0, at * 2 + (part[rows, at] > 0), -1)
+            strength[rows, at] = 0
+    codes = [pl.Series(name, found[position]) for position, name in enumerate(_TOPICS)]
+    return [pl.select(pl.when(code >= 0).then(code)).to_series().alias(name) for code, name in zip(codes, _TOPICS, strict=True)]
+
+
+def _judged(
+    reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.Vectors, first: np.ndarray, later: np.ndarray
+) -> pl.DataFrame:
+    """Those of the pairs that are possibly about one matter, with evidence and points."""
+    needed = np.unique(np.concatenate([first, later]))
+    if (vectors.slot[needed] < 0).any() and reports["has_text"].gather(needed[vectors.slot[needed] < 0]).any():
+        vectors = _vectors(reports, knowledge, needed)
+    found = []
+    for start in range(0, max(len(first), 1), _PAIRS):
+        pairs = matter_pairs.evidence(reports, vectors, first[start : start + _PAIRS], later[start : start + _PAIRS])
+        pairs = matter_pairs.points(pairs, knowledge.lexicon.certainty, knowledge.haste, reports["category_key"].gather(pairs["first"]))
+        found.append(pairs.filter(pl.col("points") >= POSSIBLE))
+    return pl.concat(found)
+
+
+def _closed(reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.Vectors, pairs: pl.DataFrame) -> pl.DataFrame:
     """Adds the pairs that no block brought together though other reports connect them."""
     joined = pairs.filter(pl.col("points") >= JOIN)
     part = _connected(reports.height, joined["first"].to_numpy(), joined["later"].to_numpy())
@@ -204,9 +312,9 @@ def _closed(reports: pl.DataFrame, vectors: np.ndarray, pairs: pl.DataFrame) -> 
         .filter(pl.col("row") < pl.col("row_later"))
         .select(first="row", later="row_later")
     )
-    missing = all_pairs.join(pairs.select("first", "later"), on=["first", "later"], how="anti")
-    more = _judged(reports, vectors, missing["first"].to_numpy(), missing["later"].to_numpy())
-    return pl.concat([pairs, more]).sort("first", "later")
+    missing = all_pairs.join(pairs.select("first", "later"), on=["first", "later"], how="anti").sort("first", "later")
+    more = _judged(reports, knowledge, vectors, missing["first"].to_numpy(), missing["later"].to_numpy())
+    return pl.concat([pairs, more.with_columns(is_block=False)]).sort("first", "later")
 
 
 def _connected(size: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -245,7 +353,7 @@ def _probability(points: pl.Expr) -> pl.Expr:
 
 
 def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """One row per event, as `event.event_cluster`: from `event.event` and `event.event_pair`."""
+    """One row per event, as `event.event_cluster`: from the columns CLUSTER_COLUMNS of `event.event`, and `event.event_pair`."""
     reports = events.select("event_id", "feed", "reported_at", "reporter_key").sort("reported_at", "event_id").with_row_index("row")
     rows = reports.select("event_id", pl.col("row").cast(pl.Int64))
     tied = (

@@ -27,6 +27,10 @@ one names a road, lane or estate on which the other lies, or both name the same;
 lies, or both do; one of the two names no place as exact as a community; two different places."""
 CATEGORIES = ("same", "same_2", "same_1", "unknown", "differs")
 """The finest level of the category on which two reports agree."""
+_COMPARED = (
+    "second", "width", "place", "spot", "number", "lane", "estate", "road", "neighbourhood", "community", "category", "category_2", "category_1",
+    "reporter", "text_hash",
+)  # fmt: skip
 _CHUNK = 1_000_000
 _NO_TEXT = -10_000
 
@@ -35,15 +39,12 @@ PLACE_POINTS = (0, -8, -70, -55, -70, -85, -160)
 TEXT_POINTS = ((0, -120), (250, -80), (350, -40), (450, 5), (550, 30), (650, 55), (750, 75), (850, 85))
 """Similarity in thousandths → points; linear between."""
 CATEGORY_POINTS = (5, 3, 0, 0, -8)
-NO_TEXT_POINTS = 10
-"""Where one of the two has no text, the category must speak for it."""
-NO_TEXT_CATEGORY_POINTS = (15, -15, -40, -25, -80)
+NO_TEXT_POINTS = (25, -5, -30, -15, -70)
+"""The same where one of the two has no text: the category must speak for it. For doors the district's own figures count (`Haste`)."""
 AGE_POINTS = -8
 """For each day between the two reports."""
 CALLER_POINTS = 60
 SAME_TEXT_POINTS = 30
-RIVAL_POINTS = -10
-"""For each doubling of the places at which a report without a door may be about something."""
 JOIN = 0
 """Points from which two reports are about one matter more likely than not."""
 POSSIBLE = -35
@@ -117,11 +118,20 @@ def _neighbours(key: np.ndarray, second: np.ndarray, block: Block) -> Iterator[t
         yield order[at], order[at + lag]
 
 
-def evidence(reports: pl.DataFrame, vectors: np.ndarray, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of texts: `matrix` (int8) and, for each report, its row there in `slot`; -1 without text."""
+
+    slot: np.ndarray
+    matrix: np.ndarray
+
+
+def evidence(reports: pl.DataFrame, vectors: Vectors, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
     """What speaks for and against each pair: first, later, place, text (thousandths, null without text), hours, same_caller, category,
     same_text. `place` and `category` are positions in PLACES and CATEGORIES."""
+    columns = {name: reports[name].fill_null(-1).to_numpy() for name in _COMPARED}
     parts = [
-        _evidence(reports, vectors, first[start : start + _CHUNK], later[start : start + _CHUNK])
+        _evidence(columns, vectors, first[start : start + _CHUNK], later[start : start + _CHUNK])
         for start in range(0, max(len(first), 1), _CHUNK)
     ]
     return pl.concat(parts)
@@ -130,9 +140,8 @@ def evidence(reports: pl.DataFrame, vectors: np.ndarray, first: np.ndarray, late
 class _Both:
     """The values of one column for both reports of each pair; -1 where unknown."""
 
-    def __init__(self, reports: pl.DataFrame, first: np.ndarray, later: np.ndarray) -> None:
-        self.columns = {name: reports[name].fill_null(-1).to_numpy() for name in reports.columns if reports[name].dtype.is_integer()}
-        self.first, self.later = first, later
+    def __init__(self, columns: dict[str, np.ndarray], first: np.ndarray, later: np.ndarray) -> None:
+        self.columns, self.first, self.later = columns, first, later
 
     def one(self, name: str) -> np.ndarray:
         return self.columns[name][self.first]
@@ -150,11 +159,13 @@ class _Both:
         return ((place_1 >= 0) & (place_1 == self.other(ancestor))) | ((place_2 >= 0) & (place_2 == self.one(ancestor)))
 
 
-def _evidence(reports: pl.DataFrame, vectors: np.ndarray, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
-    both = _Both(reports, first, later)
-    spoken = reports["has_text"].to_numpy()
-    text = np.where(spoken[first] & spoken[later], _cosine(vectors, first, later), _NO_TEXT)
-    second = reports["second"].to_numpy()
+def _evidence(columns: dict[str, np.ndarray], vectors: Vectors, first: np.ndarray, later: np.ndarray) -> pl.DataFrame:
+    both = _Both(columns, first, later)
+    one, other = vectors.slot[first], vectors.slot[later]
+    spoken = (one >= 0) & (other >= 0)
+    text = np.full(len(first), _NO_TEXT, dtype=np.int64)
+    text[spoken] = _cosine(vectors.matrix, one[spoken], other[spoken])
+    second = columns["second"]
     unknown = (both.one("category_1") < 0) | (both.other("category_1") < 0)
     category = np.select([unknown, both.same("category"), both.same("category_2"), both.same("category_1")], [3, 0, 1, 2], 4)
     return pl.DataFrame(
@@ -196,19 +207,83 @@ def _cosine(vectors: np.ndarray, first: np.ndarray, later: np.ndarray) -> np.nda
     return made
 
 
-def points(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Adds `points` (Int32) to the evidence; the report's rivals are not counted yet."""
-    knots = np.array(TEXT_POINTS)
-    spoken = pairs["text"].is_not_null().to_numpy()
-    text = np.rint(np.interp(pairs["text"].fill_null(0).to_numpy(), knots[:, 0], knots[:, 1])).astype(np.int32)
-    place, category = pairs["place"].to_numpy(), pairs["category"].to_numpy()
-    days = pairs["hours"].to_numpy() / 24
-    total = (
-        np.array(PLACE_POINTS)[place]
-        + np.where(spoken, text, NO_TEXT_POINTS)
-        + np.where(spoken, np.array(CATEGORY_POINTS)[category], np.array(NO_TEXT_CATEGORY_POINTS)[category])
-        + np.rint(AGE_POINTS * days).astype(np.int32)
-        + CALLER_POINTS * pairs["same_caller"].to_numpy()
-        + SAME_TEXT_POINTS * pairs["same_text"].to_numpy()
+@dataclass(frozen=True)
+class Haste:
+    """How soon reports of one category follow each other at one door, by category and position in HASTE_HOURS.
+
+    Where nothing connects them, reports come at any time alike: as many a day after one day as after ten. What comes sooner more often
+    than that is about one matter. `table`: category_key, step, points.
+    """
+
+    table: pl.DataFrame
+
+    def of(self, categories: pl.Series, hours: np.ndarray) -> np.ndarray:
+        """Points of pairs of one category at one door without texts; those of all categories where the category is not known."""
+        step = np.searchsorted(HASTE_HOURS, hours, side="right").astype(np.int64)
+        asked = pl.DataFrame({"category_key": categories, "step": step})
+        found = asked.join(self.table, on=["category_key", "step"], how="left", maintain_order="left", nulls_equal=True)["points"]
+        usual = asked.with_columns(category_key=pl.lit(None, dtype=pl.String)).join(
+            self.table, on=["category_key", "step"], how="left", maintain_order="left", nulls_equal=True
+        )["points"]
+        return found.fill_null(usual).fill_null(-1000).to_numpy()
+
+
+HASTE_HOURS = (3, 12, 24, 48, 72, 120, 168)
+"""Upper ends of the steps; pairs of the week after that show what comes by chance."""
+_BY_CHANCE_HOURS = (168, 336)
+_PRIOR_PAIRS = 20
+"""Pairs that the expectation weighs against a category's own."""
+
+
+def haste(pairs: pl.DataFrame, categories: pl.Series) -> Haste:
+    """From all compared pairs (evidence) and the category of each (`categories`, that of the first report)."""
+    known = pairs.with_columns(category_key=categories).filter(
+        pl.col("text").is_null(), pl.col("place") == 0, pl.col("category") == 0, ~pl.col("same_caller"), pl.col("hours") < _BY_CHANCE_HOURS[1]
     )
-    return pairs.with_columns(pl.Series("points", total, dtype=pl.Int32))
+    edges = (0, *HASTE_HOURS, _BY_CHANCE_HOURS[1])
+    steps = pl.DataFrame({"step": range(len(edges) - 1), "days": [(end - start) / 24 for start, end in zip(edges, edges[1:], strict=False)]})
+    step = pl.Series("step", np.searchsorted(HASTE_HOURS, known["hours"].to_numpy(), side="right"), dtype=pl.Int64)
+    counted = known.with_columns(step).group_by("category_key", "step").len("n")
+    middle = np.array([(start + end) / 2 for start, end in zip(edges, edges[1:], strict=False)])
+    guess = 1 / (1 + 2 ** (-(NO_TEXT_POINTS[0] + AGE_POINTS * middle / 24) / 10))
+    every = counted.group_by("step").agg(pl.col("n").sum()).with_columns(category_key=pl.lit(None, dtype=pl.String))
+    usual = _share(every, steps, pl.DataFrame({"step": steps["step"], "prior": guess}))
+    own = _share(counted, steps, usual.select("step", prior="share"))
+    table = pl.concat([usual, own]).with_columns(
+        points=(10 * (pl.col("share") / (1 - pl.col("share"))).log(2)).round().clip(-100, 60).cast(pl.Int64)
+    )
+    return Haste(table.filter(pl.col("step") < len(HASTE_HOURS)).select("category_key", "step", "points").sort("category_key", "step"))
+
+
+def _share(counted: pl.DataFrame, steps: pl.DataFrame, prior: pl.DataFrame) -> pl.DataFrame:
+    """Of the pairs of each category and step the share that chance does not explain: category_key, step, share."""
+    grid = counted.select("category_key").unique().join(steps, how="cross").join(prior, on="step")
+    last = steps.height - 1
+    full = grid.join(counted, on=["category_key", "step"], how="left", nulls_equal=True).with_columns(pl.col("n").fill_null(0))
+    daily = full.filter(pl.col("step") == last).select("category_key", chance=pl.col("n") / pl.col("days"))
+    excess = pl.max_horizontal(pl.col("n") - pl.col("chance") * pl.col("days"), 0)
+    share = (excess + _PRIOR_PAIRS * pl.col("prior")) / (pl.max_horizontal("n", pl.col("chance") * pl.col("days")) + _PRIOR_PAIRS)
+    return full.join(daily, on="category_key", how="left", nulls_equal=True).select(
+        "category_key", "step", share=share.clip(0.001, 0.999)
+    )
+
+
+def points(pairs: pl.DataFrame, certainty: float, haste: Haste, categories: pl.Series) -> pl.DataFrame:
+    """Adds `points` (Int32) to the evidence.
+
+    `certainty` 0 … 1: how well the texts are understood. Where they are not, that two texts are unlike says little, and the category must
+    speak as where there is no text. `categories`: the category key of each pair's first report.
+    """
+    knots = np.array(TEXT_POINTS)
+    silent = pairs["text"].is_null().to_numpy()
+    spoken = np.where(silent, 0.0, certainty)
+    text = np.interp(pairs["text"].fill_null(0).to_numpy(), knots[:, 0], knots[:, 1])
+    place, category, hours = pairs["place"].to_numpy(), pairs["category"].to_numpy(), pairs["hours"].to_numpy()
+    told = text + np.array(CATEGORY_POINTS)[category]
+    untold = np.where(silent, 0, np.maximum(text, 0)) + np.array(NO_TEXT_POINTS)[category]
+    situation = np.array(PLACE_POINTS)[place] + np.rint(spoken * told + (1 - spoken) * untold) + np.rint(AGE_POINTS / 24 * hours)
+    measured = silent & (category == 0) & (place < 2)
+    where = np.flatnonzero(measured)
+    situation[where] = np.array(PLACE_POINTS)[place[where]] + haste.of(categories.gather(where), hours[where])
+    total = situation + CALLER_POINTS * pairs["same_caller"].to_numpy() + SAME_TEXT_POINTS * pairs["same_text"].to_numpy()
+    return pairs.with_columns(pl.Series("points", total.astype(np.int32)))

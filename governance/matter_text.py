@@ -26,6 +26,10 @@ _COMMON = 0.2
 """A term in more than this share of the reports says nothing."""
 _SEEN = 4
 """Reports in which a term, and a pair of terms, must stand before it counts."""
+_ENOUGH = 3_000
+"""Reports with title and text after which half is known of what words mean in this district."""
+_ITSELF = 8
+"""What a term says for itself beside what it says for others."""
 _PLACEHOLDER = r"\[[^\]]{1,6}\]"
 _BATCH = 100_000
 
@@ -85,7 +89,8 @@ class Alphabet:
 class Lexicon:
     """Terms that say something and the vector of each, learnt from reports that have a title and a text.
 
-    `titles`, `bodies`: one row a report, empty where there is none. The order of the rows does not matter.
+    `titles`, `bodies`: one row a report, empty where there is none. The order of the rows does not matter. `certainty` (0 … 1) rises with
+    the number of reports that have both.
     """
 
     def __init__(self, titles: pl.Series, bodies: pl.Series) -> None:
@@ -96,6 +101,8 @@ class Lexicon:
         useful = np.flatnonzero((seen >= _SEEN) & (seen <= max(_COMMON * reports, _SEEN)))
         self.terms = np.sort(useful[np.argsort(-seen[useful], kind="stable")[:TERMS]])
         self.vectors = _vectors(title[:, self.terms], body[:, self.terms])
+        told = int(((titles.str.len_chars() > 0) & (bodies.str.len_chars() > 0)).sum())
+        self.certainty = told / (told + _ENOUGH)
 
     def of(self, texts: pl.Series) -> np.ndarray:
         """Vectors of `texts` (title and text as one), int8, one row a text; of length about 127, or zero where nothing is said."""
@@ -130,4 +137,4 @@ def _vectors(title: sparse.csr_matrix, body: sparse.csr_matrix) -> np.ndarray:
     holds = information > 0
     table = sparse.csr_matrix((information[holds], (at[holds], beside[holds])), shape=(len(row), len(row)))
     signs = np.random.default_rng(20260101).integers(0, 2, (len(row), DIMENSIONS)) * 2.0 - 1.0
-    return np.rint(table @ signs)
+    return np.rint(table @ signs + _ITSELF * signs)

@@ -12,6 +12,7 @@ from typing import Protocol
 from contracts.model import THEMES, Table
 from contracts.schema import quoted
 from warehouse.library import Plan
+from warehouse.macros import Macro
 
 _THEME = {
     "place": "地 place", "organization": "组织 organization", "person": "人 person", "thing": "物 thing", "event": "事 event",
@@ -30,14 +31,19 @@ class Fresh(Protocol):
     def days(self) -> int | None: ...
 
 
-def analyst_sql(folder: Path, libraries: Sequence[str], release: str) -> str:
-    """SQL that opens all libraries of one audience folder, read-only, by the release's own path (never `current`: it may switch)."""
+def analyst_sql(folder: Path, libraries: Sequence[str], release: str, macros: Sequence[Macro] = ()) -> str:
+    """SQL that opens all libraries of one audience folder, read-only, by the release's own path (never `current`: it may switch).
+
+    The macros for the usual questions follow, each with what it answers.
+    """
     lines = [
         f"-- govlake {release}: opens all libraries read-only. 以只读方式打开全部主题库。",
         "-- duckdb -init analyst.sql        (DuckDB 1.1 or later)",
         "-- On another computer: copy this folder and change the paths below. 复制到其他电脑后请修改路径。",
     ]
     lines += [f"ATTACH {quoted(str(folder / f'{name}.duckdb'))} AS {name} (READ_ONLY);" for name in _in_order(libraries)]
+    for macro in macros:
+        lines += ["", f"-- {macro.name}{macro.arguments}: {macro.title} · {macro.title_zh}", macro.sql]
     return "\n".join(lines) + "\n"
 
 

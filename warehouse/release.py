@@ -33,6 +33,7 @@ from warehouse import lineage, model
 from warehouse.audience import RELEASE_TABLE, for_audience, gate, suppress
 from warehouse.compatibility import FEEDS, breaking_changes
 from warehouse.library import STORAGE_VERSION, BuiltTable, Former, Libraries, OnTable, Plan, Sources, build, library_path
+from warehouse.macros import usable
 from warehouse.reader import analyst_sql, readme
 
 MANIFEST = "manifest.json"
@@ -367,7 +368,7 @@ class Building:
         for audience in plan.sources.district.audiences:
             libraries = sorted(path.stem for path in (self.path / audience).glob("*.duckdb"))
             if libraries:
-                text = analyst_sql(final / audience, libraries, self.id)
+                text = analyst_sql(final / audience, libraries, self.id, usable(self.path / audience))
                 self.add(f"{audience}/analyst.sql", text)
                 if audience == "internal":
                     self.add("analyst.sql", text)

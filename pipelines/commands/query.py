@@ -25,6 +25,7 @@ import duckdb
 
 from contracts.schema import quoted
 from pipelines.commands.outcome import CommandFailed
+from warehouse.macros import create
 
 REMEDY = (
     "ask with SELECT, EXPLAIN, DESCRIBE or SHOW: a release is never changed, and files outside it are neither read nor written "
@@ -43,7 +44,7 @@ class NotAllowed(CommandFailed):
 
 @contextmanager
 def reader(folder: Path, *, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with every `*.duckdb` of the folder attached under its file name, as described above.
+    """A connection with every `*.duckdb` of the folder attached under its file name, as described above, and the usual questions as macros.
 
     Large sorts and joins spill to a temporary folder that goes with the connection.
     """
@@ -67,6 +68,7 @@ def reader(folder: Path, *, memory: str | None = None) -> Iterator[duckdb.DuckDB
                     raise CommandFailed(
                         f"{path.name} cannot be opened: {first_line(error)}", "switch to another release, or run again"
                     ) from error
+            create(connection)
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             yield connection

@@ -21,10 +21,14 @@ from pygments.lexers.sql import SqlLexer
 
 from pipelines.commands import query, screen
 from pipelines.commands.outcome import CommandFailed
+from pipelines.cookbook import recipes
+from warehouse.macros import macros
 
 HELP = """\
 .tables [WORD]        tables, with what they hold        列出表（可按词筛选）
 .describe TABLE       columns, types, meanings           表结构与说明
+.macros               questions ready made, e.g. FROM overdue_as_of('2024-06-30');   常用宏
+.cookbook [WORD|NO]   queries to start from; with a number: one of them   查询示例
 .format table|csv|json  how results are shown            结果格式
 .export FILE          the last result → .csv .json .parquet .xlsx   导出上一结果
 .help                 this page                          帮助
@@ -66,6 +70,10 @@ class Shell:
             return HELP + "\n"
         if name == ".tables":
             return self._tables(rest[0] if rest else "")
+        if name == ".macros":
+            return self._macros()
+        if name == ".cookbook":
+            return self._cookbook(rest[0] if rest else "")
         if name == ".describe" and rest:
             return self._describe(rest[0])
         if name == ".format" and rest and rest[0] in query.FORMATS:
@@ -98,6 +106,24 @@ class Shell:
             drawn.append(_drawn(grid))
         return "\n".join(drawn)
 
+    def _macros(self) -> str:
+        table = screen.grid("macro", "answers", "含义")
+        known = {row[0] for row in self.connection.execute("SELECT function_name FROM duckdb_functions() WHERE NOT internal").fetchall()}
+        for macro in macros():
+            if macro.name in known:
+                table.add_row(f"{macro.name}{macro.arguments}", macro.title, macro.title_zh)
+        return _drawn(table)
+
+    def _cookbook(self, word: str) -> str:
+        found = [recipe for recipe in recipes() if word == str(recipe.number)]
+        if found:
+            return found[0].sql + "\n"
+        table = screen.grid("no", "query", "查询", numbers=["no"])
+        for recipe in recipes():
+            if word.lower() in f"{recipe.title} {recipe.title_zh} {recipe.sql}".lower():
+                table.add_row(str(recipe.number), recipe.title, recipe.title_zh)
+        return _drawn(table)
+
     def _export(self, path: Path) -> str:
         if not self.last:
             raise CommandFailed("no query yet", "run one, then .export FILE")
@@ -119,7 +145,8 @@ def _completer(connection: duckdb.DuckDBPyConnection) -> Completer:
     words = {f"{library}.{table}" for library, table, _, _ in query.catalogue(connection)}
     words |= {row[0] for row in connection.execute("SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()}
     words |= {row[0] for row in connection.execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()}
-    words |= {".tables", ".describe", ".format", ".export", ".help", ".exit"}
+    words |= {macro.name for macro in macros()}
+    words |= {".tables", ".describe", ".macros", ".cookbook", ".format", ".export", ".help", ".exit"}
     return ThreadedCompleter(WordCompleter(sorted(words), ignore_case=True, pattern=re.compile(r"[\w.\u4e00-\u9fff]+")))
 
 

@@ -88,7 +88,21 @@ def test_reading_is_let_in(connection: duckdb.DuckDBPyConnection, text: str) -> 
         "ATTACH '{folder}/other.duckdb'",
         "DETACH event",
         "INSTALL httpfs",
+        "FORCE INSTALL httpfs",
         "LOAD httpfs",
+        "UPDATE EXTENSIONS",
+        "CREATE SECRET (TYPE s3)",
+        "CREATE MACRO memory.f() AS 1",
+        "ALTER TABLE event.ticket ADD COLUMN x INTEGER",
+        "TRUNCATE event.ticket",
+        "MERGE INTO event.ticket USING event.ticket AS b ON true WHEN MATCHED THEN DELETE",
+        "EXECUTE p",
+        "SET VARIABLE x = 1",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "PRAGMA enable_profiling",
+        "PRAGMA json_execute_serialized_sql('x')",
+        "SELECT 1; SET enable_external_access = true; SELECT * FROM read_text('{folder}/secret.csv')",
         "SET threads = 1",
         "RESET threads",
         "PRAGMA database_list",
@@ -125,6 +139,17 @@ def test_everything_else_is_refused_before_anything_runs(connection: duckdb.Duck
         "SELECT * FROM glob('{folder}/*')",
         "SELECT * FROM sniff_csv('{folder}/secret.csv')",
         "SELECT * FROM read_text('https://127.0.0.1:9/x')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_csv_auto('/dev/stdin')",
+        "SELECT * FROM read_json('/etc/passwd')",
+        "SELECT * FROM read_parquet('{folder}/secret.parquet')",
+        "SELECT * FROM parquet_metadata('{folder}/secret.parquet')",
+        "SELECT * FROM read_blob('file:///etc/passwd')",
+        "SELECT * FROM read_duckdb('{folder}/other.duckdb')",
+        "SELECT * FROM query('SELECT * FROM read_text(''/etc/passwd'')')",
+        "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM read_text(''/etc/passwd'')'))",
+        "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+        "SELECT * FROM duckdb_secrets()",
         "EXPLAIN ANALYZE SELECT * FROM read_text('{folder}/secret.csv')",
         "SELECT * FROM enable_logging(storage = 'file', storage_path = '{folder}/logs')",
         "SELECT * FROM enable_profiling(save_location = '{folder}/profile.json')",
@@ -133,6 +158,25 @@ def test_everything_else_is_refused_before_anything_runs(connection: duckdb.Duck
 def test_files_outside_the_release_are_out_of_reach(connection: duckdb.DuckDBPyConnection, text: str, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(query.NotAllowed, match="outside the release"):
+        ask(connection, text.format(folder=tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT getenv('HOME')",
+        "SELECT * FROM sqlite_scan('{folder}/x', 'y')",
+        "SELECT * FROM st_read('{folder}/secret.csv')",
+        "SELECT * FROM delta_scan('{folder}')",
+        "SELECT * FROM query('COPY (SELECT 1) TO out')",
+        "SELECT set_config('threads', '1')",
+    ],
+)
+def test_environment_and_extensions_do_not_exist_here(connection: duckdb.DuckDBPyConnection, text: str, tmp_path: Path) -> None:
+    """No extension is fetched or loaded for a function that needs one."""
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CommandFailed):
         ask(connection, text.format(folder=tmp_path))
     assert sorted(tmp_path.rglob("*")) == before
 
