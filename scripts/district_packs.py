@@ -418,6 +418,7 @@ def longgang() -> None:
         "公共服务办": "visit",
         "城市建设办": "facility",
     }
+    own = {"区投资推广和企业服务中心": "enterprise"}
     economy = {
         "区发展和改革局",
         "区财政局",
@@ -432,7 +433,7 @@ def longgang() -> None:
         feed, library = leads.get(unit, ("", ""))
         pattern = ""
         if not feed:
-            feed = next((known for office, known in offices.items() if unit.endswith(office)), "")
+            feed = own.get(unit) or next((known for office, known in offices.items() if unit.endswith(office)), "")
             library = "economy" if unit in economy else "topic"
             pattern = f"%{unit}%" if feed else ""
         topic = topics.get(feed, "政务运行") if library == "topic" else ""

@@ -92,19 +92,27 @@ def _parse(connection: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Stat
 
 
 def _let_in(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    kind = statement.type.name
+    kind = _kind(statement)
     if kind == "SELECT":
         return
     if kind == "EXPLAIN":
         # EXPLAIN ANALYZE runs what it explains, and its type hides what that is.
         inner = _EXPLAIN.sub("", _without_comments(statement.query), count=1)
-        explained = _parse(connection, inner)
-        if len(explained) == 1 and explained[0].type.name == "SELECT":
+        explained = [_kind(one) for one in _parse(connection, inner)]
+        if explained == ["SELECT"]:
             return
-        kind = f"EXPLAIN of {explained[0].type.name}" if explained else kind
+        kind = f"EXPLAIN of {explained[0]}" if explained else kind
     if kind == "MULTI":
         raise NotAllowed("PIVOT must name its values here", "write PIVOT … ON column IN ('a', 'b') USING …")
     raise NotAllowed(f"{kind} is not allowed here / 此处不允许", REMEDY)
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """The parser's name for a statement's type. DuckDB has types that its Python side cannot name, such as that of UPDATE EXTENSIONS."""
+    try:
+        return statement.type.name
+    except ValueError:
+        return "this statement"
 
 
 def _without_comments(text: str) -> str:

@@ -147,31 +147,33 @@ def city(lake: Lake, shared: Path) -> Callable[[str | Path], City]:
 
 @pytest.fixture(scope="session")
 def town(shared: Path) -> Callable[..., City]:
-    """Gives the libraries of a pack that stands alone, from deliveries that a test writes: `town(pack, as_of, deliveries)`."""
+    """Gives the libraries of a pack (its name or folder) from deliveries that a test writes: `town(pack, as_of, deliveries)`."""
 
-    def make(pack: str, as_of: dt.datetime, deliveries: Deliveries) -> City:
-        folder, target = shipped_districts()[pack], shared / f"town_{pack}"
+    def make(pack: str | Path, as_of: dt.datetime, deliveries: Deliveries) -> City:
+        folder = shipped_districts()[pack] if isinstance(pack, str) else pack
+        district = load_district(folder)
+        home, target = shared / f"home_{district.name}", shared / f"town_{folder.name}"
 
         def deliver(landing: Path) -> None:
             for name, rows in deliveries.items():
                 path = landing / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
+                form = district.feeds[path.parts[-3]].format
+                text = pl.DataFrame(rows, infer_schema_length=None).write_csv(separator=form.delimiter or ",")
+                path.write_text(text, encoding=form.encoding or "utf-8")
 
-        def build() -> None:
-            _built(_taken_in(shared / f"home_{pack}", folder, as_of, deliver), load_district(folder), as_of, target)
-
-        return City(_once(target, build))
+        _once(home, lambda: _taken_in(home, folder, as_of, deliver) and None)
+        return City(_once(target, lambda: _built(Lake(open_home(home).lake), district, as_of, target)))
 
     return make
 
 
 @pytest.fixture
-def pack_copy(tmp_path: Path) -> Callable[[str], Path]:
+def pack_copy(tmp_path: Path) -> Callable[..., Path]:
     """A copy of a pack that a test may spoil; what it is based on is found among the shipped districts."""
 
-    def copy(name: str) -> Path:
-        target = tmp_path / name
+    def copy(name: str, called: str | None = None) -> Path:
+        target = tmp_path / (called or name)
         shutil.copytree(shipped_districts()[name], target, ignore=shutil.ignore_patterns("__pycache__"))
         for path in target.iterdir():
             path.chmod(0o644)
