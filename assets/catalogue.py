@@ -67,6 +67,7 @@ def facts(workplace: Workplace, building: Building, checks: Sequence[CheckResult
         connection=building.connection,
         address=building.address,
         former=building.former,
+        joins={name: feed.joins for name, feed in feeds().items() if feed.joins},
     )
 
 

@@ -10,8 +10,8 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
-from contracts.district import load_district
-from contracts.load import ContractError
+from contracts.district import feed_folders, load_district
+from contracts.load import FEEDS_VARIABLE, ContractError
 from warehouse.home import Home, HomeBusy
 
 __all__ = ["Home", "HomeBusy", "district_folder", "open_home", "shipped_districts"]
@@ -53,11 +53,29 @@ def district_folder(home: Home, chosen: str | Path | None = None) -> Path:
                 "this home has no district yet; remedy: name one with --district "
                 f"(a folder, or one of {', '.join(name for name in shipped_districts() if name != 'template')})"
             )
-        return Path(home.district_note.read_text(encoding="utf-8").strip())
+        remembered = Path(home.district_note.read_text(encoding="utf-8").strip())
+        _use_feeds(remembered)
+        return remembered
     folder = Path(chosen).expanduser()
     folder = folder.resolve() if (folder / "district.yaml").is_file() else shipped_districts().get(str(chosen), folder.resolve())
     if not (folder / "district.yaml").is_file():
         raise ContractError(f"{chosen}: no district.yaml there; remedy: name a district folder, or one of {', '.join(shipped_districts())}")
     load_district(folder)  # a district that cannot be read is not remembered
+    _use_feeds(folder)
     home.district_note.write_text(str(folder) + "\n", encoding="utf-8")
     return folder
+
+
+def _use_feeds(folder: Path) -> None:
+    """Let this process and those that it starts know the feed contracts of the district's own.
+
+    Dagster's definitions are made of all feeds when they are loaded, so this must come before.
+    """
+    try:
+        own = feed_folders(load_district(folder))
+    except ContractError:
+        return  # told where the district is used
+    if own:
+        os.environ[FEEDS_VARIABLE] = os.pathsep.join(str(path) for path in own)
+    else:
+        os.environ.pop(FEEDS_VARIABLE, None)

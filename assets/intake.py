@@ -74,9 +74,12 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
             batches = [pa.Table.from_batches([batch]) for batch in read.batches]
             certificate = read.certificate()
             changes = _drift(certificate, former)
+            stops = workplace.mapping(feed).drift == "stop" and any(problem.kind == "column_gone" for problem in changes)
+            if stops:
+                changes = [_stopping(problem) for problem in changes]
             certificate = certificate.model_copy(update={"problems": (*certificate.problems, *changes)})
             stopped = read.stopped
-            if workplace.mapping(feed).drift == "stop" and any(problem.kind == "column_gone" for problem in changes):
+            if stops:
                 stopped, certificate = True, _halted(certificate)
             # A file that turned out unreadable half way has given batches by then: none of them may stay.
             tables += batches if certificate.status == "read" else []
@@ -116,6 +119,21 @@ def _former_certificate(workplace: Workplace, feed: str, deliveries: list[Delive
 
 def _drift(now: Certificate, former: Certificate | None) -> list[Problem]:
     return drift(now, former) if former is not None and now.status == "read" else []
+
+
+def _stopping(problem: Problem) -> Problem:
+    """A change that stops the delivery by the district's policy says so."""
+    if problem.kind != "column_gone":
+        return problem
+    return problem.model_copy(
+        update={
+            "severity": "error",
+            "message": f"{problem.message} (delivery refused)",
+            "message_zh": f"{problem.message_zh}（拒收本批）",
+            "remedy": "have the columns delivered again, or set drift to accept in district.yaml, and run `govlake quarantine retry`",
+            "remedy_zh": "请补齐这些列，或在 district.yaml 中将 drift 设为 accept，然后运行 govlake quarantine retry",
+        }
+    )
 
 
 def _halted(certificate: Certificate) -> Certificate:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import dagster as dg
 import pyarrow as pa
 
+from contracts.load import feed_file
 from contracts.model import Column, Contract, Feed, Table
 from contracts.schema import duckdb_type
 
@@ -74,8 +75,8 @@ def _source(path: Path, language: str) -> dg.MetadataValue:
     return dg.MetadataValue.md(f"`{path.name}`\n\n```{language}\n{path.read_text(encoding='utf-8')}\n```")
 
 
-def _contract(folder: str, name: str) -> dict[str, dg.MetadataValue]:
-    return {"contract 数据契约": _source(Path(str(files("contracts"))) / folder / f"{name}.yaml", "yaml")}
+def _contract(path: Path) -> dict[str, dg.MetadataValue]:
+    return {"contract 数据契约": _source(path, "yaml")}
 
 
 def _description(contract: Contract) -> str:
@@ -91,7 +92,7 @@ def raw_spec(feed: Feed) -> dg.AssetSpec:
         group_name=GROUPS["raw"],
         owners=[owner(feed.steward)],
         kinds={"deltalake", "python"},
-        metadata={"mode": feed.mode, **_contract("feeds", feed.name), **_page(f"feeds/{feed.name}.html")},
+        metadata={"mode": feed.mode, **_contract(feed_file(feed.name)), **_page(f"feeds/{feed.name}.html")},
     )
 
 
@@ -107,7 +108,7 @@ def clean_spec(feed: Feed) -> dg.AssetSpec:
         kinds={"deltalake", "polars"},
         metadata={
             "dagster/column_schema": column_schema(feed.clean_columns),
-            **_contract("feeds", feed.name),
+            **_contract(feed_file(feed.name)),
             **_page(f"feeds/{feed.name}.html"),
         },
     )
@@ -128,7 +129,7 @@ def table_spec(table: Table, inputs: Iterable[dg.AssetKey], made_by: Path) -> dg
             "dagster/column_schema": column_schema(table.columns),
             "audiences": ", ".join(table.audiences),
             "made by 生成方式": _source(made_by, "sql" if sql else "python"),
-            **_contract(folder, table.name),
+            **_contract(Path(str(files("contracts"))) / folder / f"{table.name}.yaml"),
             **_page(f"tables/{table.full_name}.html"),
         },
     )

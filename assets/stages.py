@@ -7,7 +7,7 @@ Dagster's cost is per step, and a stage knows best in which order its tables go.
 # No postponed annotations here: Dagster reads the types of `context` and of resources when a function is decorated.
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -18,9 +18,10 @@ from assets.preview import previews
 from assets.run import Run
 from assets.specs import GROUPS, clean_spec, raw_spec, redo_link, stored_schema, table_spec
 from assets.workplace import Workplace
-from contracts.delivery import Certificate, Delivery
+from contracts.delivery import Certificate, Delivery, Problem
 from contracts.load import feeds, tables
 from governance import STEPS
+from quality.drift import KINDS as CONTENT_DRIFT
 from warehouse.model import models as library_models
 
 Materialized = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult]  # type: ignore[type-arg]
@@ -40,10 +41,27 @@ def _certificate_metadata(certificate: Certificate) -> dict[str, Any]:
         "replaced characters": certificate.replaced_characters,
         "columns missing": ", ".join(certificate.columns_missing) or "-",
         "columns new": ", ".join(name for name, target in certificate.columns.items() if target is None) or "-",
-        "problems": dg.MetadataValue.md("\n".join(f"- {p.message} · {p.message_zh}" for p in certificate.problems) or "-"),
+        "drift 变化": _problem_list(certificate.drift),
+        "problems": _problem_list(certificate.problems),
         "again 重做": redo_link(certificate.delivery),
         "certificate": dg.MetadataValue.json(json.loads(certificate.model_dump_json())),
     }
+
+
+def _problem_list(problems: Iterable[Problem]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {problem.message} · {problem.message_zh}" for problem in problems) or "-")
+
+
+def _drift_event(feed: str, row: Mapping[str, Any]) -> dg.AssetObservation | None:
+    """What cleaning found of a delivery's content and intake could not see: new codes, changed types, other distributions; None where nothing."""
+    if row["certificate"] is None:
+        return None
+    found = [problem for problem in Certificate.model_validate_json(row["certificate"]).drift if problem.kind in CONTENT_DRIFT]
+    if not found:
+        return None
+    kinds = ", ".join(sorted({problem.kind for problem in found}))
+    metadata = {"delivery": row["delivery"], "status": row["status"], "kinds": kinds, "drift 变化": _problem_list(found)}
+    return dg.AssetObservation(asset_key=["clean", feed], metadata=metadata)
 
 
 def _selected(context: dg.AssetExecutionContext, names: list[str]) -> list[str]:
@@ -101,6 +119,8 @@ def clean_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
             rows = cleaning.clean_feed(workplace, feed, due.get(feed, []))
             for row in rows:
                 context.log.info(f"{row['delivery']}: {row['rows_accepted']} rows accepted, {row['rows_refused']} refused · 接收与拒收")
+                if event := _drift_event(feed, row):
+                    yield event
             yield dg.MaterializeResult(
                 asset_key=["clean", feed],
                 metadata={
@@ -160,20 +180,20 @@ def address_assets(context: dg.AssetExecutionContext, run: Run) -> Materialized:
 _MODELS = library_models(STEPS)
 
 
-def _input_key(relation: str) -> dg.AssetKey | None:
-    """The asset behind a relation that a model reads; None for settings, the ledger and the clock, which are no assets."""
+def _input_keys(relation: str) -> list[dg.AssetKey]:
+    """The assets behind a relation that a model reads; none for settings, the ledger and the clock, which are no assets."""
     schema, name = relation.split(".")
     if schema in ("clean", "latest", "restricted"):
-        return dg.AssetKey(["clean", name])
+        return [dg.AssetKey(["clean", feed.name]) for feed in feeds().values() if name in (feed.name, feed.joins)]
     if schema == "addresses":
-        return dg.AssetKey(["addresses", "resolutions" if name == "link" else "base"])
-    return dg.AssetKey([schema, name]) if relation in _MODELS else None
+        return [dg.AssetKey(["addresses", "resolutions" if name == "link" else "base"])]
+    return [dg.AssetKey([schema, name])] if relation in _MODELS else []
 
 
 def _table_specs() -> list[dg.AssetSpec]:
     specs = []
     for name, model in sorted(_MODELS.items()):
-        keys = sorted({key for relation in model.inputs if (key := _input_key(relation))}, key=dg.AssetKey.to_user_string)
+        keys = sorted({key for relation in model.inputs for key in _input_keys(relation)}, key=dg.AssetKey.to_user_string)
         specs.append(table_spec(tables()[name], keys, model.source))
     return specs
 

@@ -64,6 +64,15 @@ class Problem(Strict):
     count: int | None = None
 
 
+DRIFT_KINDS = frozenset(
+    (
+        *("column_new", "column_missing", "column_renamed", "column_renamed_maybe", "column_came", "column_gone", "columns_reordered"),
+        *("format_changed", "encoding_changed", "delimiter_changed", "type_changed", "codes_new", "distribution_changed", "delivery_stopped"),
+    )
+)
+"""Kinds of problems that say a delivery differs from its feed's contract or from the deliveries before."""
+
+
 class Certificate(Strict):
     """What intake found in one delivery. `rows_read` = `rows_kept` + `rows_malformed`; nothing else may happen to a row.
 
@@ -92,3 +101,8 @@ class Certificate(Strict):
     """Source header → contract column that it feeds, or null for a header the contract does not know (kept raw)."""
     columns_missing: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def drift(self) -> tuple[Problem, ...]:
+        """The problems that are of DRIFT_KINDS."""
+        return tuple(problem for problem in self.problems if problem.kind in DRIFT_KINDS)

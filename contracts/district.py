@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from contracts.load import ContractError, feeds, read_yaml, validated
+from contracts.load import ContractError, feeds, read_yaml, settings, validated
 from contracts.model import Audience, Feed, Strict
 
 
@@ -135,6 +135,7 @@ def _load(folder: Path, above: tuple[Path, ...]) -> District:
     if base:
         district._bases = base.folders
     _known_feeds(district, lines)
+    _known_settings(district, lines)
     return district
 
 
@@ -175,8 +176,13 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return {**under, **over, **both}
 
 
+def feed_folders(district: District) -> tuple[Path, ...]:
+    """Where the feed contracts of the district's own lie: `feeds/` in its folder and in those that it is based on."""
+    return tuple(folder / "feeds" for folder in district.folders if (folder / "feeds").is_dir())
+
+
 def _known_feeds(district: District, lines: Mapping[tuple[Any, ...], int]) -> None:
-    known = feeds()
+    known = feeds(more=feed_folders(district))
     for name, mapping in district.feeds.items():
         if name not in known:
             line = lines.get(("feeds", name), 1)
@@ -191,9 +197,25 @@ def _known_feeds(district: District, lines: Mapping[tuple[Any, ...], int]) -> No
                     )
 
 
+def _known_settings(district: District, lines: Mapping[tuple[Any, ...], int]) -> None:
+    for name, counts in district.declared.counts.items():
+        if name not in settings():
+            line = lines.get(("declared", "counts", name), 1)
+            raise ContractError(
+                f"district.yaml:{line}: declared.counts.{name}: no such setting; remedy: use one of {', '.join(settings())}"
+            )
+        columns = {column.name for column in settings()[name].columns}
+        for counted in counts:
+            if counted != "rows" and counted not in columns:
+                line = lines.get(("declared", "counts", name, counted), 1)
+                raise ContractError(
+                    f"district.yaml:{line}: declared.counts.{name}.{counted}: no such column; remedy: name a column of {name}.csv, or rows"
+                )
+
+
 def contract_of(district: District, feed: str) -> Feed:
     """The feed's contract with the district's additions (headers of single columns, codes, null markers, key pattern) merged in."""
-    base = feeds()[feed]
+    base = feeds(more=feed_folders(district)).get(feed) or feeds()[feed]
     mapping = district.feeds.get(feed, FeedMapping())
     columns = []
     for column in base.columns:

@@ -5,6 +5,7 @@ Belongs here: finding contract files, parsing them, turning validation errors in
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
@@ -17,6 +18,9 @@ from pydantic import BaseModel, ValidationError
 from contracts.model import Feed, Strict, Table, Version
 
 HERE = Path(__file__).parent
+FEEDS_VARIABLE = "GOVLAKE_FEEDS"
+"""Folders with feed contracts of a district's own, parted as PATH is; read beside those that come with govlake."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -88,10 +92,11 @@ def _message(problem: Any, lines: Mapping[tuple[Any, ...], int], path: Path, nam
     return f"{path.name}:{lines.get(where, 1)}: {field}: {problem['msg']}; remedy: {remedy}"
 
 
-def _contract(path: Path, model: type[Model], **fixed: Any) -> Model:
-    data, lines = read_yaml(path)
-    if not isinstance(data, dict):
-        raise ContractError(f"{path.name}:1: a contract is a mapping of keys; remedy: start with name, title, columns")
+def _contract(path: Path, model: type[Model], *, under: Mapping[str, Any] | None = None, **fixed: Any) -> Model:
+    """One contract; `under` is the raw content of the contract that it joins."""
+    data, lines = _raw(path)
+    if under is not None:
+        data = _joined(under, data)
     names: dict[tuple[str, int], str] = {}
     # Columns and protections are written as mappings (name: …) for the reader and kept as ordered lists in the model.
     for section in ("columns", "protect"):
@@ -107,12 +112,86 @@ def _contract(path: Path, model: type[Model], **fixed: Any) -> Model:
     return validated(model, {**data, **fixed}, lines, path, names)
 
 
+def _raw(path: Path) -> tuple[dict[str, Any], dict[tuple[Any, ...], int]]:
+    data, lines = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ContractError(f"{path.name}:1: a contract is a mapping of keys; remedy: start with name, title, columns")
+    return data, lines
+
+
+def _joined(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A contract that joins another: the other's, with the keys given; columns and protections are merged one by one."""
+    parts = {}
+    for section in ("columns", "protect"):
+        mine, others = over.get(section) or {}, under.get(section) or {}
+        if isinstance(mine, dict):
+            parts[section] = {
+                name: {**others.get(name, {}), **(mine.get(name) or {})} for name in [*others, *(name for name in mine if name not in others)]
+            }
+    return {**under, **over, **parts}
+
+
+def feeds(folder: Path = HERE / "feeds", more: tuple[Path, ...] | None = None) -> dict[str, Feed]:
+    """All feed contracts by name: those that come with govlake, and those in the folders `more` (by default of GOVLAKE_FEEDS)."""
+    return _feeds(folder, _own_folders() if more is None else more)
+
+
+def feed_file(name: str) -> Path:
+    """Where a feed's contract is written."""
+    return next(path for folder in (HERE / "feeds", *_own_folders()) if (path := folder / f"{name}.yaml").is_file())
+
+
+def _own_folders() -> tuple[Path, ...]:
+    return tuple(Path(part) for part in os.environ.get(FEEDS_VARIABLE, "").split(os.pathsep) if part)
+
+
 @cache
-def feeds(folder: Path = HERE / "feeds") -> dict[str, Feed]:
-    """All feed contracts by name."""
-    found = {path.stem: _contract(path, Feed) for path in sorted(folder.glob("*.yaml"))}
+def _feeds(folder: Path, more: tuple[Path, ...]) -> dict[str, Feed]:
+    paths = sorted(folder.glob("*.yaml"))
+    known = {path.stem: path for path in paths}
+    for own in more:
+        for path in sorted(own.glob("*.yaml")):
+            if path.stem in known:
+                raise ContractError(f"feeds/{path.name}:1: a feed of this name is there already; remedy: choose another name")
+            known[path.stem] = path
+    found = {name: _feed(path, known) for name, path in sorted(known.items())}
     _names_match(found, folder)
     return found
+
+
+def _feed(path: Path, known: Mapping[str, Path]) -> Feed:
+    data, lines = _raw(path)
+    target = data.get("joins")
+    if target is None:
+        return _contract(path, Feed)
+    line = lines.get(("joins",), 1)
+    if target not in known:
+        raise ContractError(f"{path.name}:{line}: joins {target}: there is no such feed; remedy: name one of {', '.join(sorted(known))}")
+    under, _ = _raw(known[target])
+    if under.get("joins"):
+        raise ContractError(f"{path.name}:{line}: joins {target}, which joins {under['joins']}; remedy: join {under['joins']} itself")
+    found = _contract(path, Feed, under=under)
+    _same_shape(found, _contract(known[target], Feed), path, lines)
+    return found
+
+
+def _same_shape(feed: Feed, target: Feed, path: Path, lines: Mapping[tuple[Any, ...], int]) -> None:
+    """What is read as one must mean one: type, classification and mode are those of the feed joined."""
+    if feed.mode != target.mode:
+        raise ContractError(f"{path.name}:{lines.get(('mode',), 1)}: mode differs from that of {target.name}; remedy: take the line away")
+    for column in target.columns:
+        mine = feed.column(column.name)
+        if (mine.type, mine.classification) != (column.type, column.classification):
+            line = lines.get(("columns", column.name), 1)
+            raise ContractError(
+                f"{path.name}:{line}: {column.name}: type or class differs from that of {target.name}; remedy: use {column.type}, {column.classification}"
+            )
+        unknown = [code for code in mine.codes if column.codes and code not in column.codes]
+        if unknown:
+            line = lines.get(("columns", column.name), 1)
+            raise ContractError(
+                f"{path.name}:{line}: {column.name}: {target.name} has no code {', '.join(unknown)}; remedy: use one of {', '.join(column.codes)}"
+            )
 
 
 @cache

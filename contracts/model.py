@@ -233,9 +233,13 @@ class Feed(Contract):
     facts that never change), `upsert` (a later version of a record replaces the earlier one; absence means nothing).
     `status_time` orders versions of one record before delivery date and row do. `key_pattern`: a key value that does not match
     (a truncated number) is not trusted as a key; the record's key is then made from its whole content.
+
+    `joins` names another feed whose matters this office delivers too: a second petition office, another ticket system. The contract
+    then starts from the other's columns and protections and says what differs; its rows are read wherever the other's are.
     """
 
     mode: Mode
+    joins: Name | None = None
     status_time: str | None = None
     key_pattern: str | None = None
     address: AddressColumns | None = None

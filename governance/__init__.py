@@ -7,13 +7,15 @@ reading or writing files or libraries (`warehouse` runs the steps).
 from __future__ import annotations
 
 from contracts.step import PythonStep
-from governance import catalogue, deadlines, matter, measures, work_calendar
+from governance import catalogue, deadlines, hot_words, matter, measures, text_category, work_calendar
 
 STEPS: tuple[PythonStep, ...] = (
-    PythonStep("event.deadline", deadlines.INPUTS, deadlines.deadlines, uses_as_of=True),
+    PythonStep("event.deadline", deadlines.INPUTS, deadlines.deadlines, uses_as_of=True, origins=deadlines.ORIGINS),
     PythonStep("event.event_pair", matter.PAIR_INPUTS, matter.event_pair, origins=matter.PAIR_ORIGINS),
     PythonStep("event.event_cluster", matter.CLUSTER_INPUTS, matter.event_cluster, origins=matter.CLUSTER_ORIGINS),
+    PythonStep("event.text_category", text_category.INPUTS, text_category.text_category, origins=text_category.ORIGINS),
     PythonStep("event.work_day", work_calendar.INPUTS, work_calendar.work_days, origins=work_calendar.ORIGINS),
+    PythonStep("sentiment.hot_word", hot_words.INPUTS, hot_words.hot_words, uses_as_of=True, origins=hot_words.ORIGINS),
     PythonStep("subject.catalogue", (), catalogue.catalogue),
     PythonStep("subject.metric", (), measures.metrics),
     PythonStep("subject.metric_value", measures.inputs(), measures.metric_values, uses_as_of=True),

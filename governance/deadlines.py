@@ -6,6 +6,9 @@ working time (`clock`).
 A rule's row names kind, category level 1, level 2 and flow, `*` for all. Of several rows that fit, the most specific wins: level 2
 counts before level 1, level 1 before kind, kind before flow. Suspended time does not count. An extension gives the rule's time once
 more, unless the feed delivers a later moment itself: then that holds.
+
+Any moment may be asked, the past too: the node log says what had happened by then, and nothing later counts. What a feed delivers as one
+value only (its own deadline, "handled in time") counts as the latest delivery has it.
 """
 
 from __future__ import annotations
@@ -25,16 +28,36 @@ INPUTS = ("event.event", "event.event_node", "district.deadline", "district.spec
 _SITUATION = ("kind", "category_1", "category_2", "flow")
 _WEIGHTS = {"category_2": 8, "category_1": 4, "kind": 2, "flow": 1}
 _DUE_SOON = dt.timedelta(days=1)
+_DONE = ("handled", "checked", "closed")
+_LOGGED = ("event.event_node.status", "event.event_node.previous_status", "event.event_node.entered_at", "event.event_node.left_at")
+_FITS = tuple(f"{table}.{part}" for table in ("event.event", "district.deadline") for part in _SITUATION)
+_RULED = (*_FITS, "district.deadline.amount", "district.deadline.unit")
+_DUE = (*_RULED, *_LOGGED, "event.event.reported_at", "event.event.due_at_delivered", "district.special_day.day", "district.special_day.works")
+_OUTCOME = ("event.event.is_done", "event.event.status", "event.event.handled_at", "event.event.handled_in_time")
+ORIGINS = {
+    "event_id": ("event.event.event_id",),
+    "basis": (*_DUE, "event.event.handled_in_time"),
+    **{f"rule_{part}": _FITS for part in _SITUATION},
+    "amount": _RULED,
+    "unit": _RULED,
+    "starts_at": ("event.event.reported_at",),
+    "suspended_minutes": (*_LOGGED, "district.deadline.unit", "district.special_day.day", "district.special_day.works"),
+    "due_at": _DUE,
+    "calendar_known": _DUE,
+    "handled_at": ("event.event.handled_at", *_LOGGED[:3]),
+    "state": (*_DUE, *_OUTCOME),
+    "minutes_over": (*_DUE, *_OUTCOME),
+}
 
 
 def deadlines(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     """`event.deadline` from INPUTS: one row per event, ordered by event_id."""
-    events = _table(inputs["event.event"]).select(
-        "event_id", *_SITUATION, "reported_at", "status", "is_done", "handled_at", "handled_in_time", "due_at_delivered"
-    )
+    asked = ["event_id", *_SITUATION, "reported_at", "status", "is_done", "handled_at", "handled_in_time", "due_at_delivered"]
+    events = _table(inputs["event.event"].select(asked))
+    nodes = _until(_table(inputs["event.event_node"].select(["event_id", "status", "previous_status", "entered_at", "left_at"])), context.as_of)
     calendar = clock.Calendar.of(context.district_folder, inputs["district.special_day"])
-    events = _with_rule(events, _table(inputs["district.deadline"]))
-    events = _with_pauses(events, _table(inputs["event.event_node"]), context.as_of, calendar)
+    events = _with_rule(_as_it_was(events, nodes, context.as_of), _table(inputs["district.deadline"]))
+    events = _with_pauses(events, nodes, context.as_of, calendar)
     judged = _with_state(_with_due(events, calendar), context.as_of)
     schema = arrow_schema(contracts.tables()["event.deadline"].columns)
     # Events come in the order of their key and every join keeps it.
@@ -45,6 +68,41 @@ def _table(data: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(data)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _until(nodes: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """The node log as it stood at a moment: nodes entered later are not there, and a node left later is not left."""
+    return nodes.filter((pl.col("entered_at") <= as_of).fill_null(True)).with_columns(
+        pl.when(pl.col("left_at") <= as_of).then("left_at").alias("left_at")
+    )
+
+
+def _as_it_was(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """Events with is_done and handled_at as they were; only those handled later differ from what `event.event` says."""
+    later = events.filter(pl.col("handled_at") > as_of).select("event_id")
+    if not later.height:
+        return events
+    earlier = (
+        nodes.join(later, on="event_id", how="semi")
+        .filter(pl.col("entered_at").is_not_null())
+        .group_by("event_id")
+        .agg(
+            pl.col("status").sort_by("entered_at").last().is_in(_DONE).alias("was_done"),
+            pl.col("entered_at")
+            .filter(pl.col("status").is_in(_DONE), ~pl.col("previous_status").is_in(_DONE).fill_null(False))
+            .max()
+            .alias("was_handled_at"),
+        )
+    )
+    changed = (pl.col("handled_at") > as_of).fill_null(False)
+    return (
+        events.join(earlier, on="event_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(changed).then(pl.col("was_done").fill_null(False)).otherwise("is_done").alias("is_done"),
+            pl.when(~changed).then("handled_at").when(pl.col("was_done")).then("was_handled_at").alias("handled_at"),
+        )
+        .drop("was_done", "was_handled_at")
+    )
 
 
 def _with_rule(events: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +129,6 @@ def _with_rule(events: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
 
 def _with_pauses(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime, calendar: clock.Calendar) -> pl.DataFrame:
     """Adds suspended_minutes (in the rule's own time: working or plain) and extensions from the node log."""
-    nodes = nodes.select("event_id", "status", "previous_status", "entered_at", "left_at")
     extended = (
         nodes.filter(pl.col("status") == "extended", pl.col("previous_status").ne_missing("extended"))
         .group_by("event_id")
@@ -101,7 +158,7 @@ def _with_due(events: pl.DataFrame, calendar: clock.Calendar) -> pl.DataFrame:
     events = events.with_columns(_due_by_rule(events, calendar).alias("due_by_rule"))
     delivered_later = (pl.col("extensions") > 0) & (pl.col("due_at_delivered") > pl.col("due_by_rule"))
     use_delivered = pl.col("due_by_rule").is_null() | delivered_later.fill_null(False)
-    return events.with_columns(
+    events = events.with_columns(
         pl.when(use_delivered).then("due_at_delivered").otherwise("due_by_rule").alias("due_at"),
         # A feed that says "handled in time" without naming the moment has judged by a deadline of its own.
         pl.when(use_delivered & (pl.col("due_at_delivered").is_not_null() | pl.col("handled_in_time").is_not_null()))
@@ -111,6 +168,8 @@ def _with_due(events: pl.DataFrame, calendar: clock.Calendar) -> pl.DataFrame:
         .otherwise(pl.lit("none"))
         .alias("basis"),
     )
+    counted = (pl.col("basis") == "rule") & (pl.col("unit") != "hour")
+    return events.with_columns(pl.when(counted).then(calendar.covered(events["reported_at"], events["due_at"])).alias("calendar_known"))
 
 
 def _due_by_rule(events: pl.DataFrame, calendar: clock.Calendar) -> pl.Series:
@@ -126,7 +185,9 @@ def _with_state(events: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
     now = pl.lit(as_of).cast(pl.Datetime("us"))
     judged_at = pl.when(done).then(handled).when(pl.col("status").is_not_null()).then(now)
     state = (
-        pl.when(handled.is_null() & pl.col("handled_in_time"))
+        pl.when(pl.col("reported_at") > now)
+        .then(pl.lit("not_yet"))
+        .when(handled.is_null() & pl.col("handled_in_time"))
         .then(pl.lit("on_time"))
         .when(handled.is_null() & ~pl.col("handled_in_time"))
         .then(pl.lit("late"))

@@ -3,7 +3,7 @@
 Belongs here: reports as the comparison wants them, how pairs become matters, and the tables `event.event_pair` and `event.event_cluster`.
 Does not belong here: what is compared and how it counts (`matter_pairs`), texts (`matter_text`).
 
-Two matters grow together where their reports are about one matter on average (`matter_pairs.JOIN`) and every single report of the one is at
+Two matters grow together where their reports are about one matter on average (`matter_pairs.margin`) and every single report of the one is at
 least possibly about the same as every single report of the other (`POSSIBLE`): complete linkage (Sørensen 1948), so that a chain of
 reports, each like the next, does not run away. In each round two matters join that are each other's best partner; the outcome does not
 depend on the order of rows, and reports that no pair connects never touch each other.
@@ -22,8 +22,8 @@ import contracts
 from contracts.schema import arrow_schema
 from contracts.step import StepContext
 from governance import matter_pairs
-from governance.matter_pairs import CATEGORIES, JOIN, PLACES, POSSIBLE
-from governance.matter_text import Lexicon, plain
+from governance.matter_pairs import CATEGORIES, PLACES, POSSIBLE, margin
+from governance.matter_text import LEARN_FROM, Lexicon, plain
 
 PAIR_INPUTS = ("event.event", "place.address")
 CLUSTER_INPUTS = ("event.event", "event.event_pair")
@@ -170,8 +170,8 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Matching:
-    """What a comparison found: `reports` in order (with `digest` and topics) and `pairs` (first, later: rows of `reports`; evidence; points;
-    is_block: a block brought the two together)."""
+    """What a comparison found: `reports` in order (with `digest` and topics) and `pairs` (first, later: rows of `reports`; evidence; raw points;
+    points without what rivals take; is_block: a block brought the two together)."""
 
     reports: pl.DataFrame
     pairs: pl.DataFrame
@@ -184,10 +184,12 @@ def learnt(events: pl.DataFrame, addresses: pl.DataFrame) -> Knowledge:
     """
     month = events.select(pl.col("reported_at").max().dt.truncate("1mo")).item() if events.height else None
     before = events.filter(pl.col("reported_at") < month)
-    reports = reports_of(before if before.height >= _ENOUGH else events, addresses)
+    before = before if before.height >= _ENOUGH else events
     names = addresses.filter(pl.col("level").is_in(_NAMED))["name"].drop_nulls().unique().sort()
-    lexicon = Lexicon(*_told(reports, names))
-    silent = reports.filter(~pl.col("has_text")).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
+    spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
+    sample = before.filter(spoken).select("title_redacted", "body_redacted", order=pl.col("event_id").hash(_SEED)).sort("order").head(LEARN_FROM)
+    lexicon = Lexicon(plain(sample["title_redacted"], names), plain(sample["body_redacted"], names))
+    silent = reports_of(before.filter(~spoken), addresses).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
     none = matter_pairs.Vectors(np.full(silent.height, -1), np.empty((0, 1), dtype=np.int8))
     pairs = matter_pairs.evidence(silent, none, *matter_pairs.candidates(silent))
     return Knowledge(names, lexicon, matter_pairs.haste(pairs, silent["category_key"].gather(pairs["first"])))
@@ -215,6 +217,7 @@ def matching(events: pl.DataFrame, addresses: pl.DataFrame, knowledge: Knowledge
     pairs = _judged(reports, knowledge, vectors, first, later).with_columns(is_block=True)
     if kept is not None:
         pairs = pl.concat([pairs, kept_pairs.select(pairs.columns)])
+    pairs = matter_pairs.with_rivals(pairs, reports)
     return Matching(reports.drop("title", "body"), _closed(reports, knowledge, vectors, pairs))
 
 
@@ -248,14 +251,11 @@ def _anew(reports: pl.DataFrame, known: np.ndarray, former: Matching) -> np.ndar
     return found
 
 
-def _told(reports: pl.DataFrame, names: pl.Series) -> tuple[pl.Series, pl.Series]:
-    return plain(reports["title"], names), plain(reports["body"], names)
-
-
 def _vectors(reports: pl.DataFrame, knowledge: Knowledge, rows: np.ndarray) -> matter_pairs.Vectors:
     """Vectors of those of the `rows` that have a text."""
     rows = rows[reports["has_text"].to_numpy()[rows]]
-    titles, bodies = _told(reports[rows], knowledge.names)
+    spoken = reports[rows]
+    titles, bodies = plain(spoken["title"], knowledge.names), plain(spoken["body"], knowledge.names)
     slot = np.full(reports.height, -1, dtype=np.int64)
     slot[rows] = np.arange(len(rows))
     return matter_pairs.Vectors(slot, knowledge.lexicon.of(pl.select(pl.concat_str(titles, bodies, separator=" ")).to_series()))
@@ -290,20 +290,20 @@ def _judged(
     reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.Vectors, first: np.ndarray, later: np.ndarray
 ) -> pl.DataFrame:
     """Those of the pairs that are possibly about one matter, with evidence and points."""
-    needed = np.unique(np.concatenate([first, later]))
+    needed = np.flatnonzero(np.bincount(np.concatenate([first, later]), minlength=reports.height))
     if (vectors.slot[needed] < 0).any() and reports["has_text"].gather(needed[vectors.slot[needed] < 0]).any():
         vectors = _vectors(reports, knowledge, needed)
     found = []
     for start in range(0, max(len(first), 1), _PAIRS):
         pairs = matter_pairs.evidence(reports, vectors, first[start : start + _PAIRS], later[start : start + _PAIRS])
         pairs = matter_pairs.points(pairs, knowledge.lexicon.certainty, knowledge.haste, reports["category_key"].gather(pairs["first"]))
-        found.append(pairs.filter(pl.col("points") >= POSSIBLE))
+        found.append(pairs.filter(pl.col("raw") >= POSSIBLE))
     return pl.concat(found)
 
 
 def _closed(reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.Vectors, pairs: pl.DataFrame) -> pl.DataFrame:
     """Adds the pairs that no block brought together though other reports connect them."""
-    joined = pairs.filter(pl.col("points") >= JOIN)
+    joined = pairs.filter(margin() >= 0)
     part = _connected(reports.height, joined["first"].to_numpy(), joined["later"].to_numpy())
     members = pl.DataFrame({"part": part, "row": np.arange(reports.height)})
     members = members.filter(pl.len().over("part").is_between(3, _CLOSED))
@@ -314,7 +314,8 @@ def _closed(reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.V
     )
     missing = all_pairs.join(pairs.select("first", "later"), on=["first", "later"], how="anti").sort("first", "later")
     more = _judged(reports, knowledge, vectors, missing["first"].to_numpy(), missing["later"].to_numpy())
-    return pl.concat([pairs, more.with_columns(is_block=False)]).sort("first", "later")
+    every = pl.concat([pairs.drop("points"), more.with_columns(is_block=False)]).sort("first", "later")
+    return matter_pairs.with_rivals(every, reports)
 
 
 def _connected(size: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -328,11 +329,11 @@ def _connected(size: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _shown(found: Matching) -> pl.DataFrame:
     """The pairs as `event.event_pair` shows them."""
     ids = found.reports["event_id"]
-    pairs = found.pairs
+    pairs = found.pairs.filter(pl.col("points") >= POSSIBLE)
     return pairs.select(
         ids.gather(pairs["first"]).alias("event_id"),
         ids.gather(pairs["later"]).alias("later_event_id"),
-        (pl.col("points") >= JOIN).alias("is_likely"),
+        (margin() >= 0).alias("is_likely"),
         _probability(pl.col("points")).alias("score"),
         "points",
         pl.col("place").replace_strict(dict(enumerate(PLACES))),
@@ -361,7 +362,7 @@ def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         .join(rows.rename({"event_id": "later_event_id", "row": "later"}), on="later_event_id")
         .sort("first", "later")
     )
-    matter = pl.Series("matter", grown(reports.height, tied))
+    matter = pl.Series("matter", grown(reports.height, tied.with_columns(text="text_similarity")))
     tied = tied.filter(matter.gather(tied["first"]) == matter.gather(tied["later"]))
     matched = _matched(reports, tied)
     weakest = pl.concat([tied.select("score", row="first"), tied.select("score", row="later")]).group_by("row").agg(weakest_score=pl.col("score").min())
@@ -421,17 +422,17 @@ def _matched(reports: pl.DataFrame, tied: pl.DataFrame) -> pl.DataFrame:
 
 
 def grown(size: int, pairs: pl.DataFrame) -> np.ndarray:
-    """The matter of each report: the row of its first report. `pairs`: first, later, points of all possible pairs."""
+    """The matter of each report: the row of its first report. `pairs`: first, later, points, text of all possible pairs."""
     matter = np.arange(size)
-    ties = pairs.select(a="first", b="later", n=pl.lit(1, dtype=pl.Int64), points=pl.col("points").cast(pl.Int64))
+    ties = pairs.filter(pl.col("points") >= POSSIBLE).select(a="first", b="later", n=pl.lit(1, dtype=pl.Int64), margin=margin())
     while True:
         sizes = pl.Series(np.bincount(matter, minlength=size))
         ties = ties.with_columns(full=sizes.gather(ties["a"]) * sizes.gather(ties["b"]))
-        ready = ties.filter(pl.col("n") == pl.col("full"), pl.col("points") >= JOIN * pl.col("n"))
+        ready = ties.filter(pl.col("n") == pl.col("full"), pl.col("margin") >= 0)
         if not ready.height:
             return matter
         # Of equal partners the earlier one; the mean as a whole number, so that no rounding decides.
-        ready = ready.with_columns(mean=pl.col("points") * 1000 // pl.col("n"))
+        ready = ready.with_columns(mean=pl.col("margin") * 1000 // pl.col("n"))
         sides = pl.concat([ready.select(me="a", you="b", mean="mean"), ready.select(me="b", you="a", mean="mean")])
         best = sides.sort("me", "mean", "you", descending=[False, True, False]).unique("me", keep="first", maintain_order=True)
         mutual = best.join(best.select(me="you", you="me"), on=["me", "you"]).filter(pl.col("me") < pl.col("you"))
@@ -440,9 +441,9 @@ def grown(size: int, pairs: pl.DataFrame) -> np.ndarray:
         matter = target[matter]
         moved = pl.Series(target)
         ties = (
-            ties.select(moved.gather(ties["a"]).alias("a"), moved.gather(ties["b"]).alias("b"), "n", "points")
+            ties.select(moved.gather(ties["a"]).alias("a"), moved.gather(ties["b"]).alias("b"), "n", "margin")
             .filter(pl.col("a") != pl.col("b"))
-            .select(a=pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b"), n="n", points="points")
+            .select(a=pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b"), n="n", margin="margin")
             .group_by("a", "b")
-            .agg(pl.col("n").sum(), pl.col("points").sum())
+            .agg(pl.col("n").sum(), pl.col("margin").sum())
         )

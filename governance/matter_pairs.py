@@ -34,9 +34,9 @@ _COMPARED = (
 _CHUNK = 1_000_000
 _NO_TEXT = -10_000
 
-PLACE_POINTS = (0, -8, -70, -55, -70, -85, -160)
+PLACE_POINTS = (0, -8, -75, -55, -70, -85, -160)
 """By position in PLACES."""
-TEXT_POINTS = ((0, -120), (250, -80), (350, -40), (450, 5), (550, 30), (650, 55), (750, 75), (850, 85))
+TEXT_POINTS = ((0, -120), (250, -80), (350, -50), (450, -10), (550, 20), (650, 45), (750, 70), (850, 85))
 """Similarity in thousandths → points; linear between."""
 CATEGORY_POINTS = (5, 3, 0, 0, -8)
 NO_TEXT_POINTS = (25, -5, -30, -15, -70)
@@ -45,8 +45,12 @@ AGE_POINTS = -8
 """For each day between the two reports."""
 CALLER_POINTS = 60
 SAME_TEXT_POINTS = 30
+VAGUE = (2, 3, 4)
+"""Positions in PLACES where one of the reports may as well be about another house: there the others that it may mean are its rivals."""
 JOIN = 0
 """Points from which two reports are about one matter more likely than not."""
+WORDLESS_JOIN = 15
+"""The same where one of the two has no text: there nobody can see from the record that the two were wrongly joined."""
 POSSIBLE = -35
 """Points from which it is possible; below, a third report cannot bring the two together either."""
 
@@ -92,7 +96,9 @@ def candidates(reports: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         for first, later in _neighbours(key, second, block):
             holds = (wide[first] | wide[later]) if block.wide_only else np.ones(len(first), dtype=bool)
             found.append(first[holds].astype(np.int64) * size + later[holds])
-    codes = np.unique(np.concatenate(found))
+    # Sorted by hand: np.unique hashes whole numbers, which takes four times as long.
+    codes = np.sort(np.concatenate(found))
+    codes = codes[np.diff(codes, prepend=-1) > 0]
     return codes // max(size, 1), codes % max(size, 1)
 
 
@@ -269,7 +275,7 @@ def _share(counted: pl.DataFrame, steps: pl.DataFrame, prior: pl.DataFrame) -> p
 
 
 def points(pairs: pl.DataFrame, certainty: float, haste: Haste, categories: pl.Series) -> pl.DataFrame:
-    """Adds `points` (Int32) to the evidence.
+    """Adds `raw` (Int32), the sum of points, to the evidence.
 
     `certainty` 0 … 1: how well the texts are understood. Where they are not, that two texts are unlike says little, and the category must
     speak as where there is no text. `categories`: the category key of each pair's first report.
@@ -286,4 +292,46 @@ def points(pairs: pl.DataFrame, certainty: float, haste: Haste, categories: pl.S
     where = np.flatnonzero(measured)
     situation[where] = np.array(PLACE_POINTS)[place[where]] + haste.of(categories.gather(where), hours[where])
     total = situation + CALLER_POINTS * pairs["same_caller"].to_numpy() + SAME_TEXT_POINTS * pairs["same_text"].to_numpy()
-    return pairs.with_columns(pl.Series("points", total.astype(np.int32)))
+    return pairs.with_columns(pl.Series("raw", total.astype(np.int32)))
+
+
+def with_rivals(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
+    """Adds `points` to pairs with `raw` points: those left when a report that does not name its house may mean several.
+
+    If k, m, … are the houses that it may mean and their odds o, then k has the odds o(k) : 1 + sum of o(m). The odds of a house are those of
+    the likeliest pair with it that a block brought together (`is_block`). `reports`: place, spot, width.
+    """
+    where = reports.select(pl.coalesce("spot", "place").fill_null(-1)).to_series()
+    width = reports["width"]
+    rows = pairs.select("first", "later", "raw", "is_block").with_row_index("pair").filter(pairs["place"].is_in(VAGUE))
+    one, other = width.gather(rows["first"]), width.gather(rows["later"])
+    sides = pl.concat(
+        [
+            rows.select("pair", "raw", "is_block", me="first", you="later").filter((one > 0) | (other == 0)),
+            rows.select("pair", "raw", "is_block", me="later", you="first").filter((other > 0) | (one == 0)),
+        ]
+    )
+    # Whole numbers, so that sums do not depend on their order.
+    sides = sides.with_columns(house=where.gather(sides["you"]), odds=(1000 * 2.0 ** (pl.col("raw").clip(-100, 300) / 10)).round().cast(pl.Int64))
+    houses = sides.filter("is_block").group_by("me", "house").agg(pl.col("odds").max())
+    mine = houses.rename({"odds": "mine"})
+    every = houses.group_by("me").agg(every=pl.col("odds").sum())
+    judged = (
+        sides.join(every, on="me", how="left")
+        .join(mine, on=["me", "house"], how="left")
+        .with_columns(rivals=pl.col("every").fill_null(0) - pl.col("mine").fill_null(0))
+        .group_by("pair")
+        .agg(pl.col("rivals").max())
+        .select(pl.col("pair"), lost=(10 * (1 + pl.col("rivals") / 1000).log(2)).round().cast(pl.Int32))
+    )
+    return (
+        pairs.with_row_index("pair")
+        .join(judged, on="pair", how="left", maintain_order="left")
+        .with_columns(points=pl.col("raw") - pl.col("lost").fill_null(0))
+        .drop("pair", "lost")
+    )
+
+
+def margin() -> pl.Expr:
+    """By how many points a pair is above what joins two reports; from `points` and `text`."""
+    return (pl.col("points") - pl.when(pl.col("text").is_null()).then(WORDLESS_JOIN).otherwise(JOIN)).cast(pl.Int64)

@@ -96,6 +96,8 @@ class Facts:
     connection: duckdb.DuckDBPyConnection = field(repr=False)
     address: Callable[[str], str]
     former: Path | None = None
+    joins: Mapping[str, str] = field(default_factory=dict)
+    """Feeds whose rows are read with those of another feed."""
 
 
 def catalogue(facts: Facts) -> dict[str, Any]:
@@ -193,6 +195,7 @@ def _files(table: Table, audiences: Sequence[Audience]) -> list[dict[str, str]]:
 def _freshness(name: str, facts: Facts) -> dict[str, Any]:
     """The feeds that a table goes back to, and whether all of them are as fresh as the district asks."""
     wanted = _feeds(name, facts.inputs)
+    wanted |= {feed for feed, target in facts.joins.items() if target in wanted}
     states = [state for state in facts.feeds if state.feed in wanted]
     latest = [state.latest for state in states if state.latest]
     return {
@@ -295,7 +298,7 @@ def _samples(table: Table, facts: Facts, relation: str) -> dict[str, Any]:
     frame = pl.DataFrame(facts.connection.sql(f"SELECT {listed} FROM {relation} LIMIT {SAMPLED}").pl())
     least = max(facts.small_group, LEAST)
     values = {column.name: _frequent(frame[column.name], column, least) for column in columns}
-    made = {}
+    made: dict[str, Any] = {}
     for audience in shown:
         names = [
             column.name for column in columns if column.classification in (("public",) if audience == "public" else ("public", "internal"))

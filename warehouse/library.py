@@ -37,7 +37,7 @@ FEED_SCHEMAS = ("clean", "latest", "restricted")
 
 _NODE = "address_key level chain name path parent_key district_key street_key community_key neighbourhood_key road_key lane_key number_key building_key district street community neighbourhood register_code lng:DECIMAL(10,6) lat:DECIMAL(9,6) valid_from:DATE valid_to:DATE status"
 _LINK = "feed record_key delivery source_row:BIGINT address_key level outcome method district_key street_key community_key neighbourhood_key district street community neighbourhood score:DOUBLE margin:DOUBLE reason_code"
-_DELIVERIES = "delivery feed date day:DATE file sha256 bytes:BIGINT version:BIGINT status same_as rows_read:BIGINT rows_malformed:BIGINT rows_accepted:BIGINT rows_refused:BIGINT rows_repeated:BIGINT certificate mapping_fingerprint"
+_DELIVERIES = "delivery feed date day:DATE file sha256 bytes:BIGINT version:BIGINT status same_as rows_read:BIGINT rows_malformed:BIGINT rows_accepted:BIGINT rows_refused:BIGINT rows_repeated:BIGINT certificate mapping_fingerprint read_as"
 
 
 def _shape(text: str) -> dict[str, str]:
@@ -104,6 +104,10 @@ class Sources:
             if path.is_file()
         ]
         return modelling.digest(files)
+
+    def joining(self, feed: str) -> list[str]:
+        """The feeds whose rows are read with those of `feed`."""
+        return [name for name, contract in self.feeds.items() if contract.joins == feed]
 
     def shown(self, feed: str) -> list[str] | None:
         """For a snapshot: the deliveries whose rows are the register as of the as-of date; None where every delivery counts.
@@ -174,10 +178,7 @@ def tokens(sources: Sources, needed: Iterable[str]) -> dict[str, str]:
     for name in needed:
         schema, table = name.split(".")
         if schema in FEED_SCHEMAS:
-            days = [str(row["day"]) for row in sources.deliveries if row["feed"] == table]
-            found[name] = modelling.digest(
-                [name, lake.data_version(f"clean/{table}"), days[-1:], sources.shown(table), sources.feeds[table].status_time]
-            )
+            found[name] = modelling.digest([name, *(_token(sources, feed) for feed in (table, *sources.joining(table)))])
         elif schema == "district":
             found[name] = modelling.digest([name, load_setting(sources.district, table).to_pylist()])
         elif name == "addresses.link":
@@ -193,12 +194,17 @@ def tokens(sources: Sources, needed: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _token(sources: Sources, feed: str) -> list[object]:
+    days = [str(row["day"]) for row in sources.deliveries if row["feed"] == feed]
+    return [sources.lake.data_version(f"clean/{feed}"), days[-1:], sources.shown(feed), sources.feeds[feed].status_time]
+
+
 def create_relations(connection: duckdb.DuckDBPyConnection, sources: Sources, needed: Iterable[str]) -> None:
     """Create the relations named, as views over the lake; what several models would compute again is kept as a table."""
     wanted = set(needed)
     for schema in ("stored", "superseded", *FEED_SCHEMAS, "addresses", "ledger", "district", "run"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    linked = {feed for feed, contract in sources.feeds.items() if contract.address} if "addresses.link" in wanted else set()
+    linked = {feed for feed, contract in sources.feeds.items() if contract.address and not contract.joins} if "addresses.link" in wanted else set()
     for feed in sorted({name.split(".")[1] for name in wanted if name.split(".")[0] in FEED_SCHEMAS} | linked):
         _create_feed(connection, sources, feed, wanted)
     for name in sorted(wanted):
@@ -215,9 +221,18 @@ def create_relations(connection: duckdb.DuckDBPyConnection, sources: Sources, ne
             _create_link(connection, sources)
         elif name == "ledger.deliveries":
             listed = ", ".join(f'"{column}"' for column in RELATIONS[name])
-            connection.execute(f"CREATE TABLE {name} AS SELECT {listed} FROM {_ledger(sources)} WHERE day <= {_date(sources.as_of)}")
+            connection.execute(
+                f"CREATE TABLE {name} AS SELECT {listed} FROM (SELECT * REPLACE ({_read_as(sources)} AS read_as) FROM {_ledger(sources)}) "
+                f"WHERE day <= {_date(sources.as_of)}"
+            )
         elif schema in ("addresses", "ledger"):
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {_stored(sources.lake, f'{schema}/{table}', RELATIONS[name])}")
+
+
+def _read_as(sources: Sources) -> str:
+    """The feed with whose rows a delivery's rows are read: another one for a feed that joins it."""
+    whens = "".join(f" WHEN {quoted(name)} THEN {quoted(contract.joins)}" for name, contract in sources.feeds.items() if contract.joins)
+    return f"CASE feed{whens} ELSE feed END" if whens else "feed"
 
 
 def _create_feed(connection: duckdb.DuckDBPyConnection, sources: Sources, feed: str, wanted: set[str]) -> None:
@@ -229,7 +244,9 @@ def _create_feed(connection: duckdb.DuckDBPyConnection, sources: Sources, feed: 
         else empty_relation(arrow_schema(contract.clean_columns))
     )
     columns = _columns(lake, name, shape) if lake.exists(name) else "*"
-    connection.execute(f"CREATE VIEW stored.{feed} AS SELECT {columns} FROM {relation} WHERE delivery_date <= {_date(sources.as_of)}")
+    parts = [f"SELECT {columns} FROM {relation} WHERE delivery_date <= {_date(sources.as_of)}"]
+    parts += [_joining(sources, other, shape) for other in sources.joining(feed) if lake.exists(f"clean/{other}")]
+    connection.execute(f"CREATE VIEW stored.{feed} AS {' UNION ALL '.join(parts)}")
     opened = ", ".join(f'"{column.name}"' for column in contract.open_columns)
     connection.execute(f"CREATE VIEW clean.{feed} AS SELECT {opened} FROM stored.{feed}")
     if not wanted & {f"latest.{feed}", f"restricted.{feed}"}:
@@ -239,10 +256,20 @@ def _create_feed(connection: duckdb.DuckDBPyConnection, sources: Sources, feed: 
     connection.execute(f"CREATE VIEW restricted.{feed} AS SELECT * FROM stored.{feed} AS rows{condition}")
 
 
+def _joining(sources: Sources, other: str, shape: Mapping[str, str]) -> str:
+    """The rows of a feed that joins another, in the other's columns. Their keys bear the feed's name: two offices may count alike."""
+    held = _columns(sources.lake, f"clean/{other}", {name: kind for name, kind in shape.items() if name != "record_key"})
+    listed = ", ".join(f"{quoted(other + '/')} || record_key AS record_key" if name == "record_key" else f'"{name}"' for name in shape)
+    relation = sources.lake.relation(f"clean/{other}")
+    return f"SELECT {listed} FROM (SELECT record_key, {held} FROM {relation}) WHERE delivery_date <= {_date(sources.as_of)}"
+
+
 def _latest(connection: duckdb.DuckDBPyConnection, sources: Sources, feed: str) -> str:
     """The condition that keeps one row per record: the latest version. Superseded rows are few, so they are listed and left out."""
     contract = sources.feeds[feed]
     shown = sources.shown(feed)
+    if shown is not None:
+        shown = [*shown, *(delivery for other in sources.joining(feed) for delivery in sources.shown(other) or ())]
     of_date = ""
     if shown is not None:
         of_date = f" WHERE delivery IN ({', '.join(map(quoted, shown)) or 'NULL'})"
@@ -278,7 +305,7 @@ def _create_link(connection: duckdb.DuckDBPyConnection, sources: Sources) -> Non
     parts = [
         f"SELECT {quoted(feed)} AS feed, record_key, delivery, source_row, address_query FROM stored.{feed}"
         for feed, contract in sources.feeds.items()
-        if contract.address
+        if contract.address and not contract.joins
     ]
     listed = ", ".join(
         "coalesce(r.street, s.street) AS street" if name == "street" else f"q.{name}" if name in own else f"r.{name}" for name in shape

@@ -39,13 +39,13 @@ def macros() -> tuple[Macro, ...]:
 def create(connection: duckdb.DuckDBPyConnection) -> list[Macro]:
     """Make the macros in the connection's own memory; gives those made.
 
-    DuckDB binds a macro when it is made: one whose tables this audience or folder does not hold is left out.
+    DuckDB binds a macro when it is made: one whose tables or columns this audience or folder does not hold is left out.
     """
     made = []
     for macro in macros():
         try:
             connection.execute(macro.sql)
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException):
             continue
         made.append(macro)
     return made

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from contracts.district import District, load_district
+from contracts.district import District, feed_folders, load_district
 from contracts.load import ContractError, feeds, settings
 from pipelines.commands import screen
 from pipelines.commands.outcome import CommandFailed, Exit
 from pipelines.home import shipped_districts
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
@@ -90,39 +85,22 @@ def check(text: str, as_json: bool) -> Exit:
 
 def _mistakes(folder: Path) -> tuple[list[str], District | None]:
     """Every mistake, one line each; of a settings file with a wrong header only that, since it makes the rest meaningless."""
-    from contracts.settings_file import load_setting
+    from contracts.settings_file import FROM_DISTRICT, load_setting
 
     try:
         district = load_district(folder)
     except ContractError as error:
         return str(error).splitlines(), None
-    found, loaded = [], {}
+    found = []
     for name in settings():
         try:
-            loaded[name] = load_setting(district, name)
+            load_setting(district, name)
         except ContractError as error:
             found += str(error).splitlines()
-    known = {path.stem for path in folder.glob("*.csv")} - set(settings())
-    found += [
-        f"{name}.csv: no such setting; remedy: name it after one of {', '.join(settings())}, or take it away" for name in sorted(known)
-    ]
-    return found + _dangling(loaded), district
-
-
-def _dangling(loaded: Mapping[str, pa.Table]) -> list[str]:
-    """Department codes that other settings name and department.csv lacks: what they say would never reach anyone."""
-    if "department" not in loaded or not loaded["department"].num_rows:
-        return []
-    known = set(loaded["department"]["department_code"].to_pylist())
-    found = []
-    for name, table in loaded.items():
-        if name != "department" and "department_code" in table.column_names:
-            unknown = sorted(set(table["department_code"].to_pylist()) - known - {None, "*"})
-            if unknown:
-                found.append(
-                    f"{name}.csv: department_code {', '.join(unknown[:5])} not in department.csv; remedy: add the department or correct the code"
-                )
-    return found
+    files = [name for name in settings() if name not in FROM_DISTRICT]
+    unknown = {path.stem for path in folder.glob("*.csv")} - set(files)
+    found += [f"{name}.csv: no such setting; remedy: name it after one of {', '.join(files)}, or take it away" for name in sorted(unknown)]
+    return found, district
 
 
 def _describe(district: District, folder: Path) -> None:
@@ -130,9 +108,10 @@ def _describe(district: District, folder: Path) -> None:
 
     screen.out().print(Text("ok  无误", style="bold green") + Text(f"   {district.name}: {district.title_zh} {district.title}"))
     table = screen.grid("feed 来源", "required 必需", "stale after 过期天数", "if missing 缺失时", "new columns 新列", "files 文件")
+    known = feeds(more=feed_folders(district))
     for name, mapping in district.feeds.items():
         table.add_row(
-            f"{name} {feeds()[name].title_zh}",
+            f"{name} {known[name].title_zh}",
             "yes 是" if mapping.required else "",
             str(mapping.stale_after_days or ""),
             mapping.when_missing,
@@ -142,3 +121,5 @@ def _describe(district: District, folder: Path) -> None:
     screen.show(table)
     present = [f"{name}.csv" for name in settings() if (folder / f"{name}.csv").is_file()]
     screen.say(f"settings 配置表: {', '.join(present) or '–'}")
+    if district.based_on:
+        screen.say(f"everything else is that of {district.based_on} / 其余沿用 {district.based_on}")

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from contracts.delivery import DRIFT_KINDS
 from contracts.district import District, FeedMapping, load_district
 from contracts.load import feeds
 from pipelines.commands import screen
@@ -22,6 +23,8 @@ from pipelines.summary import RunSummary, read_summary
 from warehouse.home import Home
 
 SETTLE_SECONDS = 0.3
+_DRIFT_DAYS = 8
+"""Drift is told of so many of a feed's latest delivery days."""
 
 
 def status(home: Path | None, as_json: bool) -> None:
@@ -117,14 +120,26 @@ def _drift(rows: list[dict[str, Any]], required: set[str]) -> dict[str, Any] | N
     columns = now.get("columns") or {}
     unknown = [header for header, column in columns.items() if column is None]
     before = (certificates[0].get("columns") or {}) if len(certificates) == 2 else columns
+    last_days = sorted({row["day"] for row in with_columns})[-_DRIFT_DAYS:]
     found = {
         "delivery": with_columns[-1]["delivery"],
         "unknown_columns": unknown,
         "missing_columns": [name for name in now.get("columns_missing") or () if name in required],
         "new_since_last": [header for header in columns if header not in before],
         "gone_since_last": [header for header in before if header not in columns],
+        "events": [event for row in with_columns if row["day"] in last_days for event in _events(row)],
     }
     return found if any(value for key, value in found.items() if key != "delivery") else None
+
+
+def _events(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a delivery's certificate says of drift, without the values of any row."""
+    names = ("kind", "severity", "field", "count", "message", "message_zh")
+    return [
+        {"delivery": row["delivery"], **{name: problem.get(name) for name in names}}
+        for problem in json.loads(row["certificate"])["problems"]
+        if problem["kind"] in DRIFT_KINDS
+    ]
 
 
 def _last_run(last: RunSummary | None) -> dict[str, Any] | None:
@@ -227,19 +242,37 @@ def _print_feeds(lines: list[dict[str, Any]]) -> None:
     screen.show(table)
 
 
+_COLUMN_DRIFT = ("unknown_columns", "missing_columns", "new_since_last", "gone_since_last")
+
+
 def _print_drift(lines: list[dict[str, Any]]) -> None:
     drifted = [line["drift"] for line in lines if line["drift"]]
     stopped = [name for line in lines for name in line["stopped"]]
-    if drifted:
+    columns = [drift for drift in drifted if any(drift[name] for name in _COLUMN_DRIFT)]
+    if columns:
         screen.heading("Columns that differ from the contract or from the delivery before", "列变化")
         table = screen.grid(
             "delivery 批次", "unknown 未知列", "required, missing 缺少必需列", "new since last 新增", "gone since last 消失"
         )
-        for drift in drifted:
-            names = ("unknown_columns", "missing_columns", "new_since_last", "gone_since_last")
-            table.add_row(drift["delivery"], *(_few(drift[name]) for name in names))
+        for drift in columns:
+            table.add_row(drift["delivery"], *(_few(drift[name]) for name in _COLUMN_DRIFT))
         screen.show(table)
+    _print_events([event for drift in drifted for event in drift["events"]])
     _print_list("Deliveries that were not accepted", "未被接收的批次", stopped)
+
+
+def _print_events(events: list[dict[str, Any]]) -> None:
+    """One line for each feed, kind and field: the latest of these events, and in how many deliveries there was one."""
+    if not events:
+        return
+    grouped: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for event in events:
+        grouped.setdefault((event["delivery"].partition("/")[0], event["kind"], event["field"] or ""), []).append(event)
+    screen.heading(f"Drift in each feed's last {_DRIFT_DAYS} delivery days", f"近 {_DRIFT_DAYS} 个交付日的变化")
+    table = screen.grid("feed 来源", "kind 类别", "field 字段", "deliveries 批次", "latest 最近一次", numbers=("deliveries 批次",))
+    for (feed, kind, field), same in grouped.items():
+        table.add_row(feed, kind, field, str(len(same)), f"{same[-1]['message']}\n{same[-1]['message_zh']}")
+    screen.show(table)
 
 
 def _dash(value: int | None) -> str:

@@ -159,7 +159,7 @@ def expressions(tree: exp.Query, columns: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _expression(query: exp.Expression, column: str, ctes: Mapping[str, exp.Expression], depth: int) -> Iterator[str]:
+def _expression(query: exp.Expr, column: str, ctes: Mapping[str, exp.Expression], depth: int) -> Iterator[str]:
     if isinstance(query, exp.SetOperation):
         yield from _expression(query.this, column, ctes, depth)
         yield from _expression(query.expression, column, ctes, depth)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -90,8 +90,16 @@ def _taken_in(home_folder: Path, district: Path, as_of: dt.datetime, deliver: Ca
     return workplace.lake
 
 
-def _built(lake: Lake, district: District, as_of: dt.datetime, folder: Path, former: library.Former | None = None) -> None:
-    made = library.build(library.plan(library.Sources(lake, district, as_of), STEPS), folder, former=former, threads=2)
+def _built(
+    lake: Lake, district: District, as_of: dt.datetime, folder: Path, former: library.Former | None = None, only: Sequence[str] = ()
+) -> None:
+    planned = library.plan(library.Sources(lake, district, as_of), STEPS)
+    if only:
+        needed = set(only)
+        for model in reversed(planned.models):
+            needed |= set(model.inputs) if model.name in needed else set()
+        planned = replace(planned, models=tuple(model for model in planned.models if model.name in needed))
+    made = library.build(planned, folder, former=former, threads=2)
     made.close()
     (folder / "tables.json").write_text(json.dumps({name: asdict(table) for name, table in made.tables.items()}), encoding="utf-8")
 
@@ -126,30 +134,33 @@ def lake(shared: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def city(lake: Lake, shared: Path) -> Callable[[str | Path], City]:
-    """Gives the city under a pack (its name or folder), built once a run; what the pack leaves as it is, is taken over from the demo city."""
+def city(lake: Lake, shared: Path) -> Callable[..., City]:
+    """Gives the city under a pack (its name or folder), built once a run; what the pack leaves as it is, is taken over from the demo city.
+
+    `only` names the tables that a changed pack is asked for; without it all are built.
+    """
 
     def demo() -> Path:
         return _once(shared / "demo", lambda: _built(lake, load_district(shipped_districts()["demo"]), AS_OF, shared / "demo"))
 
     @cache
-    def make(pack: str | Path) -> City:
+    def make(pack: str | Path, *only: str) -> City:
         if pack == "demo":
             return City(demo())
         folder = shipped_districts()[pack] if isinstance(pack, str) else pack
         target = shared / folder.name
         entries = json.loads((demo() / "tables.json").read_text(encoding="utf-8"))
         former = library.Former(demo(), entries)
-        return City(_once(target, lambda: _built(lake, load_district(folder), AS_OF, target, former)))
+        return City(_once(target, lambda: _built(lake, load_district(folder), AS_OF, target, former, only)))
 
     return make
 
 
 @pytest.fixture(scope="session")
 def town(shared: Path) -> Callable[..., City]:
-    """Gives the libraries of a pack (its name or folder) from deliveries that a test writes: `town(pack, as_of, deliveries)`."""
+    """Gives the libraries of a pack (its name or folder) from deliveries that a test writes: `town(pack, as_of, deliveries, *tables)`."""
 
-    def make(pack: str | Path, as_of: dt.datetime, deliveries: Deliveries) -> City:
+    def make(pack: str | Path, as_of: dt.datetime, deliveries: Deliveries, *only: str) -> City:
         folder = shipped_districts()[pack] if isinstance(pack, str) else pack
         district = load_district(folder)
         home, target = shared / f"home_{district.name}", shared / f"town_{folder.name}"
@@ -163,7 +174,7 @@ def town(shared: Path) -> Callable[..., City]:
                 path.write_text(text, encoding=form.encoding or "utf-8")
 
         _once(home, lambda: _taken_in(home, folder, as_of, deliver) and None)
-        return City(_once(target, lambda: _built(Lake(open_home(home).lake), district, as_of, target)))
+        return City(_once(target, lambda: _built(Lake(open_home(home).lake), district, as_of, target, only=only)))
 
     return make
 

@@ -13,7 +13,9 @@ def baoan(city):
 
 
 def test_five_codes_are_linked(baoan) -> None:
-    kinds = baoan.rows("SELECT DISTINCT from_kind FROM subject.five_code_crosswalk UNION SELECT DISTINCT to_kind FROM subject.five_code_crosswalk")
+    kinds = baoan.rows(
+        "SELECT DISTINCT from_kind FROM subject.five_code_crosswalk UNION SELECT DISTINCT to_kind FROM subject.five_code_crosswalk"
+    )
     assert {kind for (kind,) in kinds} == {"person", "organization", "building", "house", "address"}
     assert baoan.value("SELECT count(*) FROM (SELECT DISTINCT from_kind, to_kind FROM subject.five_code_crosswalk)") == 9
 
@@ -47,7 +49,11 @@ def test_the_district_chooses_the_pairs_and_the_least_confidence(city, pack_copy
     (folder / "code_link.csv").write_text("from_kind,to_kind,least_confidence\nperson,house,0.99\nbuilding,address,\n", encoding="utf-8")
     text = (folder / "district.yaml").read_text(encoding="utf-8")
     (folder / "district.yaml").write_text(text.replace("{rows: 9}", "{rows: 2}"), encoding="utf-8")
-    chosen = city(folder).rows("SELECT from_kind, to_kind, count(*), min(confidence) >= 0.99 FROM subject.five_code_crosswalk GROUP BY 1, 2 ORDER BY 1")
-    surer = baoan.value("SELECT count(*) FROM subject.five_code_crosswalk WHERE from_kind = 'person' AND to_kind = 'house' AND confidence >= 0.99")
+    chosen = city(folder, "subject.five_code_crosswalk").rows(
+        "SELECT from_kind, to_kind, count(*), min(confidence) >= 0.99 FROM subject.five_code_crosswalk GROUP BY 1, 2 ORDER BY 1"
+    )
+    surer = baoan.value(
+        "SELECT count(*) FROM subject.five_code_crosswalk WHERE from_kind = 'person' AND to_kind = 'house' AND confidence >= 0.99"
+    )
     buildings = baoan.value("SELECT count(*) FROM subject.five_code_crosswalk WHERE from_kind = 'building'")
     assert chosen == [("building", "address", buildings, True), ("person", "house", surer, True)]

@@ -36,7 +36,11 @@ def test_key_persons_are_those_whom_the_rules_name(platform) -> None:
         assert set(named) <= set(rules)
         assert days == min(int(rules[name]["visit_days"]) for name in named)
     old = "SELECT count(DISTINCT p.person_key) FROM person.person AS p JOIN subject.household_ledger AS l ON l.record_key = p.record_key WHERE l.age >= 80"
-    assert platform.value("SELECT count(*) FROM subject.key_population WHERE list_contains(string_split(groups, ';'), 'care_elderly')") >= platform.value(old) > 0
+    assert (
+        platform.value("SELECT count(*) FROM subject.key_population WHERE list_contains(string_split(groups, ';'), 'care_elderly')")
+        >= platform.value(old)
+        > 0
+    )
 
 
 def test_a_visit_is_due_when_nobody_was_met_for_the_days_of_the_rule(platform) -> None:

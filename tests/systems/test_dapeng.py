@@ -49,7 +49,9 @@ def test_reports_join_to_people_by_a_keyed_pseudonym_and_no_name_is_seen(dapeng,
     joined = "SELECT count(DISTINCT p.person_key) FROM event.ticket AS t JOIN person.person AS p ON p.phone_key = t.caller_key"
     assert dapeng.value(joined) > 100
     with duckdb.connect() as connection:
-        phones = connection.execute(f"SELECT DISTINCT caller_phone FROM {lake.relation('clean/ticket')} WHERE caller_phone IS NOT NULL").fetchall()
+        phones = connection.execute(
+            f"SELECT DISTINCT caller_phone FROM {lake.relation('clean/ticket')} WHERE caller_phone IS NOT NULL"
+        ).fetchall()
     keys = set(dapeng.column("SELECT caller_key FROM event.ticket WHERE caller_key IS NOT NULL"))
     assert keys
     assert not keys & {phone for (phone,) in phones}

@@ -33,7 +33,9 @@ def test_each_field_of_a_scenario_is_asked_confirmed_or_known(futian) -> None:
     for rule in rules():
         fields.setdefault(rule["scenario"], set()).add(rule["field"])
     assert len(fields) == 6
-    listed = futian.rows("SELECT scenario, fields_due, fields_to_confirm, fields_known, due_count, confirm_count FROM subject.collection_list")
+    listed = futian.rows(
+        "SELECT scenario, fields_due, fields_to_confirm, fields_known, due_count, confirm_count FROM subject.collection_list"
+    )
     assert listed
     for scenario, due, confirm, known, due_count, confirm_count in listed:
         parts = [set(part.split(";")) if part else set() for part in (due, confirm, known)]
@@ -69,7 +71,7 @@ def test_a_scenario_asks_only_the_objects_that_it_is_for(futian) -> None:
 
 
 def test_70_services_are_done_at_home(futian) -> None:
-    assert futian.rows("SELECT count(*), count(DISTINCT item_code), count(*) FILTER (at_home), count(department) FROM organization.service_item") == [
-        (70, 70, 70, 70)
-    ]
+    assert futian.rows(
+        "SELECT count(*), count(DISTINCT item_code), count(*) FILTER (at_home), count(department) FROM organization.service_item"
+    ) == [(70, 70, 70, 70)]
     assert futian.value("SELECT count(DISTINCT household_key) FROM subject.eligibility_list WHERE at_home") > 0

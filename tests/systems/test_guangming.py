@@ -13,8 +13,15 @@ def guangming(city):
 
 
 def test_24_industry_grids_are_mapped_into_one_whole_subject_grid(guangming) -> None:
-    assert guangming.rows("SELECT count(DISTINCT industry), count(DISTINCT grid_code) FROM place.industry_grid WHERE is_current") == [(24, 256)]
-    assert guangming.rows("SELECT industry FROM place.industry_grid WHERE department IS NULL OR community_key IS NULL OR valid_from IS NULL OR NOT synthetic") == []
+    assert guangming.rows("SELECT count(DISTINCT industry), count(DISTINCT grid_code) FROM place.industry_grid WHERE is_current") == [
+        (24, 256)
+    ]
+    assert (
+        guangming.rows(
+            "SELECT industry FROM place.industry_grid WHERE department IS NULL OR community_key IS NULL OR valid_from IS NULL OR NOT synthetic"
+        )
+        == []
+    )
     counted = "SELECT g.grid_code FROM place.grid_cell AS g LEFT JOIN (SELECT grid_code, count(DISTINCT industry) AS n FROM place.industry_grid WHERE is_current GROUP BY 1) AS i ON i.grid_code = g.grid_code WHERE g.is_current AND g.industry_grids <> coalesce(i.n, 0)"
     assert guangming.rows(counted) == []
 
@@ -27,9 +34,9 @@ def test_a_grid_event_leads_to_the_trades_whose_grids_its_cell_lies_in(guangming
 
 
 def test_the_matter_library_says_department_grade_and_deadline_of_each_item(guangming) -> None:
-    assert guangming.rows("SELECT count(*), count(department_code), count(grade), count(deadline_amount), sum(events) > 0 FROM organization.matter_item") == [
-        (97, 97, 97, 97, True)
-    ]
+    assert guangming.rows(
+        "SELECT count(*), count(department_code), count(grade), count(deadline_amount), sum(events) > 0 FROM organization.matter_item"
+    ) == [(97, 97, 97, 97, True)]
 
 
 def test_the_95th_percentile_of_dispatch_is_held_against_30_minutes(guangming) -> None:
@@ -38,7 +45,9 @@ def test_the_95th_percentile_of_dispatch_is_held_against_30_minutes(guangming) -
         "SELECT feed, CAST(date_trunc('month', reported_at) AS DATE), date_diff('second', reported_at, dispatched_at) // 60 FROM event.event WHERE dispatched_at >= reported_at"
     ):
         minutes.setdefault((feed, month), []).append(found)
-    said = guangming.rows("SELECT feed, month, dispatched, p95_minutes, within_30_minutes, target_minutes, meets_target FROM subject.dispatch_latency")
+    said = guangming.rows(
+        "SELECT feed, month, dispatched, p95_minutes, within_30_minutes, target_minutes, meets_target FROM subject.dispatch_latency"
+    )
     assert {row[:2] for row in said} == set(minutes)
     for feed, month, dispatched, p95, within, target, meets in said:
         found = sorted(minutes[feed, month])
@@ -53,5 +62,7 @@ def test_the_target_is_the_district_s(city, pack_copy) -> None:
     folder = pack_copy("guangming", "guangming_120")
     text = (folder / "district.yaml").read_text(encoding="utf-8")
     (folder / "district.yaml").write_text(text.replace("dispatch_minutes: 30", "dispatch_minutes: 120"), encoding="utf-8")
-    said = city(folder).rows("SELECT target_minutes, (p95_minutes <= 120) = meets_target FROM subject.dispatch_latency")
+    said = city(folder, "subject.dispatch_latency").rows(
+        "SELECT target_minutes, (p95_minutes <= 120) = meets_target FROM subject.dispatch_latency"
+    )
     assert set(said) == {(120, True)}

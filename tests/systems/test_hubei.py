@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 AS_OF = dt.datetime(2023, 2, 28, 23, 59, 59)
+TABLES = ("subject.community_monthly_effect", "subject.published_figure", "subject.event_full_scope")
 PUBLISHED = {
     "2022-08-01": (22, 35, "3.00", "67.0"),
     "2022-09-01": (28, 39, "5.00", "68.5"),
@@ -73,11 +74,13 @@ def written() -> dict[str, list[dict[str, object]]]:
 
 @pytest.fixture(scope="module")
 def hubei(town):
-    return town("hubei", AS_OF, written())
+    return town("hubei", AS_OF, written(), *TABLES)
 
 
 def test_all_24_cells_come_out_of_event_rows(hubei) -> None:
-    made = hubei.rows("SELECT month, issues, hazards, mean_response_days, satisfaction_pct FROM subject.community_monthly_effect ORDER BY month")
+    made = hubei.rows(
+        "SELECT month, issues, hazards, mean_response_days, satisfaction_pct FROM subject.community_monthly_effect ORDER BY month"
+    )
     assert {str(month): (issues, hazards, str(days), str(percent)) for month, issues, hazards, days, percent in made} == PUBLISHED
 
 
@@ -99,5 +102,6 @@ def test_a_figure_that_the_rows_do_not_bear_out_does_not_agree(town, pack_copy) 
     folder = pack_copy("hubei", "hubei_altered")
     path = folder / "published_figure.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("2022-08-01,22,", "2022-08-01,24,"), encoding="utf-8")
-    said = town(folder, AS_OF, written()).rows("SELECT figure, stated, computed FROM subject.published_figure WHERE NOT agrees ORDER BY figure")
+    town = town(folder, AS_OF, written(), *TABLES)
+    said = town.rows("SELECT figure, stated, computed FROM subject.published_figure WHERE NOT agrees ORDER BY figure")
     assert said == [("2022-08-issues", 24, 22), ("text-handled-pct", 99, 100)]

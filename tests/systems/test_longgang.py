@@ -48,7 +48,7 @@ def written() -> dict[str, list[dict[str, object]]]:
 
 @pytest.fixture(scope="module")
 def longgang(town):
-    return town("longgang", AS_OF, written())
+    return town("longgang", AS_OF, written(), "subject.source_catalogue", "subject.catalogue", "subject.reconciliation")
 
 
 def test_140_units_fill_four_base_libraries_and_topic_libraries(longgang) -> None:
@@ -60,7 +60,9 @@ def test_140_units_fill_four_base_libraries_and_topic_libraries(longgang) -> Non
 
 
 def test_a_unit_s_row_tells_how_fresh_and_how_good_its_own_files_are(longgang) -> None:
-    rows = longgang.rows("SELECT steward, deliveries, last_delivery, freshness, rows_read, rows_accepted, accepted_pct FROM subject.source_catalogue WHERE deliveries > 0 ORDER BY last_delivery DESC")
+    rows = longgang.rows(
+        "SELECT steward, deliveries, last_delivery, freshness, rows_read, rows_accepted, accepted_pct FROM subject.source_catalogue WHERE deliveries > 0 ORDER BY last_delivery DESC"
+    )
     centres = [row for row in rows if row[0].endswith("街道网格管理中心")]
     assert len(centres) == 11
     assert [row[1] for row in centres] == [1] * 11
@@ -68,11 +70,13 @@ def test_a_unit_s_row_tells_how_fresh_and_how_good_its_own_files_are(longgang) -
     assert [row[3] for row in centres] == ["fresh"] + ["stale"] * 10
     assert centres[0][2] == dt.date(2024, 6, 25)
     # The district's own centre stands for all files of the feed.
-    assert [row for row in rows if row[0] == "区网格管理中心"][0][1] == 11
+    assert next(row for row in rows if row[0] == "区网格管理中心")[1] == 11
 
 
 def test_who_delivered_nothing_stands_in_the_catalogue_all_the_same(longgang) -> None:
-    silent = longgang.rows("SELECT count(*), count(steward), count(last_delivery), bool_and(freshness = 'none') FROM subject.source_catalogue WHERE deliveries = 0")
+    silent = longgang.rows(
+        "SELECT count(*), count(steward), count(last_delivery), bool_and(freshness = 'none') FROM subject.source_catalogue WHERE deliveries = 0"
+    )
     assert silent == [(126, 126, 0, True)]
 
 

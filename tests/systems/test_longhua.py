@@ -11,9 +11,9 @@ def longhua(city):
 
 
 def test_17_classes_hold_more_than_380_graded_items(longhua) -> None:
-    assert longhua.rows("SELECT count(DISTINCT category_1), count(*), count(grade), count(department_code) FROM organization.matter_item") == [
-        (17, 384, 384, 384)
-    ]
+    assert longhua.rows(
+        "SELECT count(DISTINCT category_1), count(*), count(grade), count(department_code) FROM organization.matter_item"
+    ) == [(17, 384, 384, 384)]
     assert set(longhua.column("SELECT DISTINCT grade FROM organization.matter_item")) == {"1", "2", "3", "4"}
 
 
@@ -24,7 +24,9 @@ def test_each_classified_report_has_the_grade_of_its_item_unless_the_feed_gave_o
 
 
 def test_dispatch_counts_returns_and_reassignments_of_the_node_log(longhua) -> None:
-    log = longhua.rows("SELECT event_id, status, department_delivered FROM event.event_node WHERE NOT is_reported ORDER BY event_id, node_no")
+    log = longhua.rows(
+        "SELECT event_id, status, department_delivered FROM event.event_node WHERE NOT is_reported ORDER BY event_id, node_no"
+    )
     counted: dict[str, list[int]] = {}
     former: dict[str, tuple[str, str | None]] = {}
     for event, status, department in log:
@@ -50,4 +52,6 @@ def test_readings_beyond_their_threshold_alert_once_a_device_and_stretch(longhua
 def test_a_breach_is_an_event_of_its_own_with_the_reading_as_evidence(longhua) -> None:
     days = longhua.value("SELECT count(*) FROM thing.device_day WHERE breaches > 0")
     assert longhua.value("SELECT count(*) FROM event.event WHERE feed = 'device_reading'") == days > 0
-    assert longhua.rows("SELECT event_id FROM event.event WHERE feed = 'device_reading' AND (record_key IS NULL OR source_row IS NULL)") == []
+    assert (
+        longhua.rows("SELECT event_id FROM event.event WHERE feed = 'device_reading' AND (record_key IS NULL OR source_row IS NULL)") == []
+    )

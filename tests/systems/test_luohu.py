@@ -44,11 +44,11 @@ def test_17_sources_are_registered_with_what_they_brought(luohu) -> None:
 
 
 def test_events_fall_into_6_domains_and_22_kinds(luohu) -> None:
-    assert luohu.rows("SELECT count(DISTINCT category_1), count(DISTINCT category_key) FROM organization.category WHERE level = 2 AND origin = 'district'") == [
-        (6, 22)
-    ]
+    assert luohu.rows(
+        "SELECT count(DISTINCT category_1), count(DISTINCT category_key) FROM organization.category WHERE level = 2 AND origin = 'district'"
+    ) == [(6, 22)]
     assert luohu.value("SELECT count(DISTINCT domain) FROM organization.category WHERE level = 3 AND origin = 'district'") == 6
-    outside = "SELECT e.event_id FROM event.event AS e LEFT JOIN organization.category AS c ON c.category_key = e.category_key AND c.origin = 'district' AND c.level = 3 WHERE e.feed IN ('ticket', 'petition', 'grid_event') AND e.category_key IS NOT NULL AND c.domain IS NULL"
+    outside = "SELECT e.event_id FROM event.event AS e LEFT JOIN organization.category AS c ON c.category_key = e.category_key AND c.origin = 'district' WHERE e.feed IN ('ticket', 'petition', 'grid_event') AND e.category_key IS NOT NULL AND c.domain IS NULL"
     assert luohu.rows(outside) == []
 
 

@@ -64,9 +64,9 @@ def pingshan(town):
 
 
 def test_148_channels_come_together_in_one_stream(pingshan) -> None:
-    assert pingshan.rows("SELECT count(*), count(*) FILTER (WHERE events > 0), sum(events) FROM organization.channel WHERE origin = 'district'") == [
-        (148, 148, 512)
-    ]
+    assert pingshan.rows(
+        "SELECT count(*), count(*) FILTER (WHERE events > 0), sum(events) FROM organization.channel WHERE origin = 'district'"
+    ) == [(148, 148, 512)]
     assert pingshan.rows("SELECT count(*), count(DISTINCT number), count(DISTINCT channel) FROM event.event") == [(512, 512, 148)]
 
 
@@ -75,7 +75,9 @@ def test_the_tree_has_17_classes_189_groups_and_512_items_and_is_strict(pingshan
     assert levels == [(1, 17), (2, 189), (3, 512)]
     orphans = "SELECT c.category_key FROM organization.category AS c LEFT JOIN organization.category AS p ON p.category_key = c.parent_key AND p.level = c.level - 1 WHERE c.level > 1 AND p.category_key IS NULL"
     assert pingshan.rows(orphans) == []
-    counts = pingshan.rows("SELECT counted, declared, delivered, unlisted_paths FROM subject.declared_count WHERE setting = 'category' ORDER BY 1")
+    counts = pingshan.rows(
+        "SELECT counted, declared, delivered, unlisted_paths FROM subject.declared_count WHERE setting = 'category' ORDER BY 1"
+    )
     assert counts == [("category_1", 17, 17, None), ("category_2", 189, 189, None), ("category_3", 512, 512, 0)]
 
 
@@ -83,7 +85,9 @@ def test_a_tree_of_another_size_does_not_load(pack_copy) -> None:
     folder = pack_copy("pingshan")
     path = folder / "category.csv"
     path.write_text("\n".join(path.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
-    with pytest.raises(ContractError, match=r"district\.yaml:\d+: declared\.counts\.category\.category_3: 512 declared, category\.csv has 511"):
+    with pytest.raises(
+        ContractError, match=r"district\.yaml:\d+: declared\.counts\.category\.category_3: 512 declared, category\.csv has 511"
+    ):
         load_setting(load_district(folder), "category")
 
 
@@ -123,11 +127,18 @@ def test_sensitive_words_and_hot_matters_raise_alerts_with_their_evidence(pingsh
     gatherings = pingshan.column("SELECT DISTINCT event_id FROM event.alert WHERE rule = 'word_gathering' ORDER BY 1")
     assert gatherings == [f"ticket:PS{number:05d}" for number in range(0, 512, 100)]
     assert pingshan.value("SELECT count(*) FROM event.alert WHERE kind = 'overdue'")
-    assert pingshan.rows("SELECT a.alert_id FROM event.alert AS a LEFT JOIN event.event AS e ON e.event_id = a.event_id WHERE e.event_id IS NULL") == []
+    assert (
+        pingshan.rows(
+            "SELECT a.alert_id FROM event.alert AS a LEFT JOIN event.event AS e ON e.event_id = a.event_id WHERE e.event_id IS NULL"
+        )
+        == []
+    )
 
 
 def test_more_than_200_measures_are_registered_and_computed(pingshan) -> None:
-    registered = pingshan.value("SELECT count(*) FROM subject.metric WHERE definition <> '' AND definition_zh <> '' AND sql <> '' AND lineage <> ''")
+    registered = pingshan.value(
+        "SELECT count(*) FROM subject.metric WHERE definition <> '' AND definition_zh <> '' AND sql <> '' AND lineage <> ''"
+    )
     assert registered >= 200
     assert pingshan.value("SELECT count(*) FROM (SELECT DISTINCT measure, dimension, period_kind FROM subject.metric_value)") >= 200
 

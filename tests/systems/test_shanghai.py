@@ -53,7 +53,9 @@ def test_no_name_number_or_phone_leaves_the_restricted_libraries(shanghai, regis
     shown = []
     for path in sorted((shanghai.folder / "internal").glob("*.duckdb")):
         with duckdb.connect(str(path), read_only=True) as connection:
-            texts = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE data_type = 'VARCHAR' AND NOT internal").fetchall()
+            texts = connection.execute(
+                "SELECT table_name, column_name FROM duckdb_columns() WHERE data_type = 'VARCHAR' AND NOT internal"
+            ).fetchall()
             for table, column in texts:
                 values = {value for (value,) in connection.execute(f'SELECT DISTINCT "{column}" FROM "{table}"').fetchall()}
                 shown += [f"{path.stem}.{table}.{column}" for _ in values & register]

@@ -2,7 +2,7 @@
 -- state arrives in its theme table, and a report also in event.event. The difference adds up what breaks any of them.
 WITH delivered AS (
   SELECT
-    d.feed, d.delivery, d.version, d.day, d.status, COALESCE(d.bytes, 0) AS bytes, COALESCE(d.rows_read, 0) AS rows_read,
+    d.feed, d.read_as, d.delivery, d.version, d.day, d.status, COALESCE(d.bytes, 0) AS bytes, COALESCE(d.rows_read, 0) AS rows_read,
     COALESCE(d.rows_malformed, 0) AS rows_malformed, COALESCE(d.rows_refused, 0) AS rows_refused, COALESCE(d.rows_accepted, 0) AS rows_accepted,
     COALESCE(d.rows_repeated, 0) AS rows_repeated
   FROM ledger.deliveries AS d CROSS JOIN run.clock AS c
@@ -106,9 +106,9 @@ counted AS (
     -- Only the current version of a delivery has its rows in the lake.
     CASE WHEN d.status = 'accepted' THEN COALESCE(c.row_count, 0) ELSE 0 END AS rows_in_clean,
     CASE WHEN d.status = 'accepted' THEN COALESCE(l.row_count, 0) ELSE 0 END AS rows_in_latest,
-    CASE WHEN d.feed = 'address_register' THEN NULL WHEN d.status = 'accepted' THEN COALESCE(t.row_count, 0) ELSE 0 END AS rows_in_theme,
+    CASE WHEN d.read_as = 'address_register' THEN NULL WHEN d.status = 'accepted' THEN COALESCE(t.row_count, 0) ELSE 0 END AS rows_in_theme,
     CASE
-      WHEN d.feed NOT IN ('ticket', 'petition', 'grid_event', 'hazard') THEN NULL
+      WHEN d.read_as NOT IN ('ticket', 'petition', 'grid_event', 'hazard') THEN NULL
       WHEN d.status = 'accepted' THEN COALESCE(e.row_count, 0)
       ELSE 0
     END AS rows_in_event,

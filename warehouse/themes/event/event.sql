@@ -1,4 +1,4 @@
-WITH channels AS (
+WITH reports AS (
   SELECT
     event_id, 'ticket' AS feed, COALESCE(channel, 'ticket') AS channel, ticket_no AS number, reported_at, kind, category_key, category_1,
     category_2, category_3, NULL AS grade, title_redacted, body_redacted, caller_key AS reporter_key, NULL AS people, department_delivered, flow,
@@ -10,7 +10,7 @@ WITH channels AS (
   SELECT
     event_id, 'petition' AS feed, COALESCE(form, 'petition') AS channel, petition_no AS number, reported_at, 'petition' AS kind, category_key,
     category_1, category_2, category_3, NULL AS grade, title_redacted, body_redacted, petitioner_key AS reporter_key, people,
-    department_delivered, NULL AS flow, status, status_time, NULL AS due_at_delivered, NULL AS handled_in_time, NULL AS credit_code,
+    department_delivered, 'petition' AS flow, status, status_time, NULL AS due_at_delivered, NULL AS handled_in_time, NULL AS credit_code,
     NULL AS device_no, NULL AS grid_code, address_key, address_level, link_outcome, building_key, street_key, community_key, district, street,
     community, record_key, key_is_weak, delivery, delivery_date, source_row
   FROM event.petition
@@ -18,7 +18,7 @@ WITH channels AS (
   SELECT
     event_id, 'grid_event' AS feed, 'grid_event' AS channel, event_no AS number, reported_at, 'grid_event' AS kind, category_key, category_1,
     category_2, category_3, grade, NULL AS title_redacted, description_redacted AS body_redacted, worker_key AS reporter_key, NULL AS people,
-    department_delivered, NULL AS flow, status, status_time, NULL AS due_at_delivered, NULL AS handled_in_time, NULL AS credit_code,
+    department_delivered, 'grid_event' AS flow, status, status_time, NULL AS due_at_delivered, NULL AS handled_in_time, NULL AS credit_code,
     NULL AS device_no, grid_code, address_key, address_level, link_outcome, building_key, street_key, community_key, district, street, community,
     record_key, key_is_weak, delivery, delivery_date, source_row
   FROM event.grid_event
@@ -27,7 +27,7 @@ WITH channels AS (
   SELECT
     event_id, 'hazard' AS feed, 'hazard' AS channel, hazard_no AS number, reported_at, 'hazard' AS kind, category_key, kind AS category_1,
     NULL AS category_2, NULL AS category_3, grade, NULL AS title_redacted, description_redacted AS body_redacted, NULL AS reporter_key,
-    NULL AS people, department_delivered, NULL AS flow, status, status_time, CAST(remove_by + INTERVAL 1 DAY AS TIMESTAMP) AS due_at_delivered,
+    NULL AS people, department_delivered, 'hazard' AS flow, status, status_time, CAST(remove_by + INTERVAL 1 DAY AS TIMESTAMP) AS due_at_delivered,
     NULL AS handled_in_time, credit_code, NULL AS device_no, NULL AS grid_code, address_key, address_level, link_outcome, building_key,
     street_key, community_key, district, street, community, record_key, key_is_weak, delivery, delivery_date, source_row
   FROM event.hazard
@@ -42,6 +42,23 @@ WITH channels AS (
     d.first_breach_delivery AS delivery, d.first_breach_delivery_date AS delivery_date, d.first_breach_source_row AS source_row
   FROM thing.device_day AS d LEFT JOIN thing.device AS v ON v.device_no = d.device_no
   WHERE d.breaches > 0
+),
+-- What a text was found to be about stands where the feed gives no category.
+found AS (
+  SELECT event_id, category_key, category_source, confidence FROM event.text_category WHERE category_source IN ('rule', 'name', 'learnt')
+),
+channels AS (
+  SELECT
+    r.event_id, r.feed, r.channel, r.number, r.reported_at, r.kind, COALESCE(r.category_key, x.category_key) AS category_key,
+    COALESCE(r.category_1, k.category_1) AS category_1, COALESCE(r.category_2, k.category_2) AS category_2, COALESCE(r.category_3,
+    k.category_3) AS category_3, CASE WHEN r.category_key IS NOT NULL THEN 'delivered' ELSE COALESCE(x.category_source, 'none') END AS
+    category_source, x.confidence AS category_confidence, r.grade, r.title_redacted, r.body_redacted, r.reporter_key, r.people,
+    r.department_delivered, r.flow, r.status, r.status_time, r.due_at_delivered, r.handled_in_time, r.credit_code, r.device_no,
+    r.grid_code, r.address_key, r.address_level, r.link_outcome, r.building_key, r.street_key, r.community_key, r.district, r.street,
+    r.community, r.record_key, r.key_is_weak, r.delivery, r.delivery_date, r.source_row
+  FROM reports AS r
+  LEFT JOIN found AS x ON x.event_id = r.event_id
+  LEFT JOIN organization.category AS k ON k.category_key = x.category_key
 ),
 names AS (
   SELECT name, department_code, origin FROM organization.department
@@ -97,7 +114,8 @@ times AS (
 ),
 judged AS (
   SELECT
-    c.event_id, c.feed, c.channel, c.number, c.reported_at, c.kind, c.category_key, c.category_1, c.category_2, c.category_3, c.grade,
+    c.event_id, c.feed, c.channel, c.number, c.reported_at, c.kind, c.category_key, c.category_1, c.category_2, c.category_3,
+    c.category_source, c.category_confidence, c.grade,
     c.title_redacted, c.body_redacted, c.reporter_key, c.people, c.department_delivered, r.department_code AS responsible_code,
     d.department_code AS named_code, d.origin AS named_origin, c.flow, c.status, c.status_time,
     COALESCE(c.status IN ('handled', 'checked', 'closed'), c.handled_in_time IS NOT NULL) AS is_done, t.dispatched_at, t.first_response_at, t.done_at,
@@ -127,6 +145,8 @@ SELECT
   category_1,
   category_2,
   category_3,
+  category_source,
+  category_confidence,
   grade,
   title_redacted,
   body_redacted,

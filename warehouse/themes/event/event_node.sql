@@ -7,17 +7,17 @@ WITH versions AS (
   WHERE status IS NOT NULL
   UNION ALL
   SELECT
-    'petition' AS feed, record_key, received_at AS reported_at, status, status_time, department, NULL AS flow, delivery, delivery_date, source_row
+    'petition' AS feed, record_key, received_at AS reported_at, status, status_time, department, 'petition' AS flow, delivery, delivery_date, source_row
   FROM clean.petition
   WHERE status IS NOT NULL
   UNION ALL
   SELECT
-    'grid_event' AS feed, record_key, found_at AS reported_at, status, status_time, department, NULL AS flow, delivery, delivery_date, source_row
+    'grid_event' AS feed, record_key, found_at AS reported_at, status, status_time, department, 'grid_event' AS flow, delivery, delivery_date, source_row
   FROM clean.grid_event
   WHERE status IS NOT NULL
   UNION ALL
   SELECT
-    'hazard' AS feed, record_key, found_at AS reported_at, status, status_time, department, NULL AS flow, delivery, delivery_date, source_row
+    'hazard' AS feed, record_key, found_at AS reported_at, status, status_time, department, 'hazard' AS flow, delivery, delivery_date, source_row
   FROM clean.hazard
   WHERE status IS NOT NULL
 ),
@@ -88,15 +88,15 @@ judged AS (
 without_status AS (
   SELECT event_id, 'ticket' AS feed, record_key, reported_at, flow, delivery, delivery_date, source_row FROM event.ticket WHERE status IS NULL
   UNION ALL
-  SELECT event_id, 'petition' AS feed, record_key, reported_at, NULL AS flow, delivery, delivery_date, source_row
+  SELECT event_id, 'petition' AS feed, record_key, reported_at, 'petition' AS flow, delivery, delivery_date, source_row
   FROM event.petition
   WHERE status IS NULL
   UNION ALL
-  SELECT event_id, 'grid_event' AS feed, record_key, reported_at, NULL AS flow, delivery, delivery_date, source_row
+  SELECT event_id, 'grid_event' AS feed, record_key, reported_at, 'grid_event' AS flow, delivery, delivery_date, source_row
   FROM event.grid_event
   WHERE status IS NULL
   UNION ALL
-  SELECT event_id, 'hazard' AS feed, record_key, reported_at, NULL AS flow, delivery, delivery_date, source_row
+  SELECT event_id, 'hazard' AS feed, record_key, reported_at, 'hazard' AS flow, delivery, delivery_date, source_row
   FROM event.hazard
   WHERE status IS NULL
 ),

@@ -1,5 +1,5 @@
--- What a delivered path means in the district's tree: itself where the tree has it, else what the category map says, the most specific
--- line first. A district without a tree takes every path as it comes.
+-- What a delivered path means in the district's tree: itself where it is a leaf of the tree, else what the category map says, the most
+-- specific line first. A district without a tree takes every path as it comes.
 WITH delivered AS (
   SELECT 'ticket' AS feed, category_1, category_2, CASE WHEN category_2 IS NOT NULL THEN category_3 END AS category_3 FROM latest.ticket WHERE category_1 IS NOT NULL
   UNION ALL
@@ -37,6 +37,8 @@ mapped AS (
     ON m.from_category_1 = p.category_1
     AND (m.from_category_2 = '*' OR m.from_category_2 = p.category_2)
     AND (m.from_category_3 = '*' OR m.from_category_3 = p.category_3)
+  LEFT JOIN district.category AS l ON l.category_1 = p.category_1 AND l.category_2 = p.category_2 AND l.category_3 = p.category_3
+  WHERE l.category_1 IS NULL
 )
 SELECT
   p.delivered_key,
