@@ -7,6 +7,7 @@ keeps no release back.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator, Sequence
 
 from assets.workplace import Workplace
@@ -25,7 +26,7 @@ def add(workplace: Workplace, building: Building, checks: Sequence[CheckResult])
         files = made(facts(workplace, building, checks))
     except Exception as error:
         if os.environ.get("GOVLAKE_DEBUG"):
-            raise
+            traceback.print_exc()
         yield _failed(error)
         return
     for path, content in files.items():

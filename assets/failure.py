@@ -1,7 +1,7 @@
 """How a stage fails: the error that Dagster stores and the command prints says what and where, never a value of a row.
 
 Belongs here: turning any error into such a one. Libraries quote values in their errors ("cannot parse '…'"), and Dagster keeps errors in its
-storage and logs for months: an error that is not our own is therefore known only by its kind and place. GOVLAKE_DEBUG=1 lets it through whole.
+storage and logs for months: an error that is not our own is therefore known only by its kind and place. GOVLAKE_DEBUG=1 prints it whole on standard error, where nobody keeps it.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ def told() -> Iterator[None]:
         raise
     except Exception as error:
         if os.environ.get("GOVLAKE_DEBUG"):
-            raise
+            traceback.print_exc()
         raise dg.Failure(described(error), allow_retries=False) from None

@@ -7,6 +7,7 @@ a problem of the run, and the release goes out without them.
 from __future__ import annotations
 
 import os
+import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -37,7 +38,7 @@ def add(workplace: Workplace, building: Building, checks: Sequence[CheckResult])
                 files = build(facts(workplace, building, checks, audience))
             except Exception as error:
                 if os.environ.get("GOVLAKE_DEBUG"):
-                    raise
+                    traceback.print_exc()
                 yield _failed(audience, error)
                 continue
             for path, content in files.items():

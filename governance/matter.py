@@ -99,9 +99,9 @@ def reports_of(events: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
     `events`: the columns EVENT_COLUMNS of event.event. `addresses`: the columns ADDRESS_COLUMNS of place.address.
     `width` of the place: 0 a door, 1 a road, lane or estate, 2 a community, 3 wider or unknown.
     """
-    chains = addresses.select(
-        "address_key", number="number_key", lane="lane_key", road="road_key", neighbourhood="neighbourhood_key"
-    ).join(_estates(addresses), on="address_key", how="left", maintain_order="left")
+    chains = addresses.select("address_key", number="number_key", lane="lane_key", road="road_key", neighbourhood="neighbourhood_key").join(
+        _estates(addresses), on="address_key", how="left", maintain_order="left"
+    )
     level = pl.col("address_level")
     spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
     keys = {
@@ -187,7 +187,9 @@ def learnt(events: pl.DataFrame, addresses: pl.DataFrame) -> Knowledge:
     before = before if before.height >= _ENOUGH else events
     names = addresses.filter(pl.col("level").is_in(_NAMED))["name"].drop_nulls().unique().sort()
     spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
-    sample = before.filter(spoken).select("title_redacted", "body_redacted", order=pl.col("event_id").hash(_SEED)).sort("order").head(LEARN_FROM)
+    sample = (
+        before.filter(spoken).select("title_redacted", "body_redacted", order=pl.col("event_id").hash(_SEED)).sort("order").head(LEARN_FROM)
+    )
     lexicon = Lexicon(plain(sample["title_redacted"], names), plain(sample["body_redacted"], names))
     silent = reports_of(before.filter(~spoken), addresses).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
     none = matter_pairs.Vectors(np.full(silent.height, -1), np.empty((0, 1), dtype=np.int8))
@@ -308,9 +310,7 @@ def _closed(reports: pl.DataFrame, knowledge: Knowledge, vectors: matter_pairs.V
     members = pl.DataFrame({"part": part, "row": np.arange(reports.height)})
     members = members.filter(pl.len().over("part").is_between(3, _CLOSED))
     all_pairs = (
-        members.join(members, on="part", suffix="_later")
-        .filter(pl.col("row") < pl.col("row_later"))
-        .select(first="row", later="row_later")
+        members.join(members, on="part", suffix="_later").filter(pl.col("row") < pl.col("row_later")).select(first="row", later="row_later")
     )
     missing = all_pairs.join(pairs.select("first", "later"), on=["first", "later"], how="anti").sort("first", "later")
     more = _judged(reports, knowledge, vectors, missing["first"].to_numpy(), missing["later"].to_numpy())
@@ -365,7 +365,11 @@ def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     matter = pl.Series("matter", grown(reports.height, tied.with_columns(text="text_similarity")))
     tied = tied.filter(matter.gather(tied["first"]) == matter.gather(tied["later"]))
     matched = _matched(reports, tied)
-    weakest = pl.concat([tied.select("score", row="first"), tied.select("score", row="later")]).group_by("row").agg(weakest_score=pl.col("score").min())
+    weakest = (
+        pl.concat([tied.select("score", row="first"), tied.select("score", row="later")])
+        .group_by("row")
+        .agg(weakest_score=pl.col("score").min())
+    )
     return (
         reports.with_columns(matter, pl.col("row").cast(pl.Int64), matter_id=reports["event_id"].gather(matter))
         .join(matched, on="row", how="left")
@@ -398,9 +402,11 @@ def _matched(reports: pl.DataFrame, tied: pl.DataFrame) -> pl.DataFrame:
         repeated=pl.col("is_same_text") & ~differs, told_apart=~pl.col("nameless") & ~pl.col("first_nameless") & ~pl.col("is_same_caller")
     )
     told = seen.group_by("later").agg(told_apart=pl.col("told_apart").any())
-    best = seen.drop("told_apart").sort(
-        "later", "repeated", "is_same_caller", "points", "first", descending=[False, True, True, True, True]
-    ).unique("later", keep="first", maintain_order=True)
+    best = (
+        seen.drop("told_apart")
+        .sort("later", "repeated", "is_same_caller", "points", "first", descending=[False, True, True, True, True])
+        .unique("later", keep="first", maintain_order=True)
+    )
     return best.join(told, on="later").select(
         row="later",
         kind=pl.when("repeated")

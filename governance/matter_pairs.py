@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -43,7 +44,7 @@ NO_TEXT_POINTS = (25, -5, -30, -15, -70)
 """The same where one of the two has no text: the category must speak for it. For doors the district's own figures count (`Haste`)."""
 AGE_POINTS = -8
 """For each day between the two reports."""
-CALLER_POINTS = 60
+CALLER_POINTS = 75
 SAME_TEXT_POINTS = 30
 VAGUE = (2, 3, 4)
 """Positions in PLACES where one of the reports may as well be about another house: there the others that it may mean are its rivals."""
@@ -105,8 +106,8 @@ def candidates(reports: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 def _block_key(reports: pl.DataFrame, keys: tuple[str, ...]) -> np.ndarray:
     """One number a report; -1 where a key is unknown."""
     known = pl.all_horizontal(pl.col(key).is_not_null() for key in keys)
-    number = pl.struct(keys).rank("dense") if len(keys) > 1 else pl.col(keys[0])
-    return reports.select(pl.when(known).then(number.cast(pl.Int64)).otherwise(-1).alias("key"))["key"].to_numpy()
+    number = (pl.struct(keys).hash() // 2).cast(pl.Int64) if len(keys) > 1 else pl.col(keys[0])
+    return reports.select(pl.when(known).then(number).otherwise(-1).alias("key"))["key"].to_numpy()
 
 
 def _neighbours(key: np.ndarray, second: np.ndarray, block: Block) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -244,13 +245,17 @@ _PRIOR_PAIRS = 20
 def haste(pairs: pl.DataFrame, categories: pl.Series) -> Haste:
     """From all compared pairs (evidence) and the category of each (`categories`, that of the first report)."""
     known = pairs.with_columns(category_key=categories).filter(
-        pl.col("text").is_null(), pl.col("place") == 0, pl.col("category") == 0, ~pl.col("same_caller"), pl.col("hours") < _BY_CHANCE_HOURS[1]
+        pl.col("text").is_null(),
+        pl.col("place") == 0,
+        pl.col("category") == 0,
+        ~pl.col("same_caller"),
+        pl.col("hours") < _BY_CHANCE_HOURS[1],
     )
     edges = (0, *HASTE_HOURS, _BY_CHANCE_HOURS[1])
-    steps = pl.DataFrame({"step": range(len(edges) - 1), "days": [(end - start) / 24 for start, end in zip(edges, edges[1:], strict=False)]})
+    steps = pl.DataFrame({"step": range(len(edges) - 1), "days": [(end - start) / 24 for start, end in pairwise(edges)]})
     step = pl.Series("step", np.searchsorted(HASTE_HOURS, known["hours"].to_numpy(), side="right"), dtype=pl.Int64)
     counted = known.with_columns(step).group_by("category_key", "step").len("n")
-    middle = np.array([(start + end) / 2 for start, end in zip(edges, edges[1:], strict=False)])
+    middle = np.array([(start + end) / 2 for start, end in pairwise(edges)])
     guess = 1 / (1 + 2 ** (-(NO_TEXT_POINTS[0] + AGE_POINTS * middle / 24) / 10))
     every = counted.group_by("step").agg(pl.col("n").sum()).with_columns(category_key=pl.lit(None, dtype=pl.String))
     usual = _share(every, steps, pl.DataFrame({"step": steps["step"], "prior": guess}))
@@ -269,9 +274,7 @@ def _share(counted: pl.DataFrame, steps: pl.DataFrame, prior: pl.DataFrame) -> p
     daily = full.filter(pl.col("step") == last).select("category_key", chance=pl.col("n") / pl.col("days"))
     excess = pl.max_horizontal(pl.col("n") - pl.col("chance") * pl.col("days"), 0)
     share = (excess + _PRIOR_PAIRS * pl.col("prior")) / (pl.max_horizontal("n", pl.col("chance") * pl.col("days")) + _PRIOR_PAIRS)
-    return full.join(daily, on="category_key", how="left", nulls_equal=True).select(
-        "category_key", "step", share=share.clip(0.001, 0.999)
-    )
+    return full.join(daily, on="category_key", how="left", nulls_equal=True).select("category_key", "step", share=share.clip(0.001, 0.999))
 
 
 def points(pairs: pl.DataFrame, certainty: float, haste: Haste, categories: pl.Series) -> pl.DataFrame:
@@ -312,7 +315,9 @@ def with_rivals(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
         ]
     )
     # Whole numbers, so that sums do not depend on their order.
-    sides = sides.with_columns(house=where.gather(sides["you"]), odds=(1000 * 2.0 ** (pl.col("raw").clip(-100, 300) / 10)).round().cast(pl.Int64))
+    sides = sides.with_columns(
+        house=where.gather(sides["you"]), odds=(1000 * 2.0 ** (pl.col("raw").clip(-100, 300) / 10)).round().cast(pl.Int64)
+    )
     houses = sides.filter("is_block").group_by("me", "house").agg(pl.col("odds").max())
     mine = houses.rename({"odds": "mine"})
     every = houses.group_by("me").agg(every=pl.col("odds").sum())

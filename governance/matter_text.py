@@ -31,7 +31,7 @@ _ENOUGH = 3_000
 _ITSELF = 8
 """What a term says for itself beside what it says for others."""
 _PLACEHOLDER = r"\[[^\]]{1,6}\]"
-_BATCH = 100_000
+_BATCH = 20_000
 
 
 def plain(texts: pl.Series, names: pl.Series) -> pl.Series:
@@ -111,11 +111,14 @@ class Lexicon:
             return made
         for start in range(0, texts.len(), _BATCH):
             part = self.alphabet.terms(texts[start : start + _BATCH])[:, self.terms]
-            # Whole numbers far below 2^53: exact in any order of summing.
-            sums = part.astype(np.float64) @ self.vectors
-            length = np.sqrt((sums * sums).sum(axis=1, keepdims=True))
-            np.divide(sums * 448.0, length, out=sums, where=length > 0)
-            made[start : start + _BATCH] = np.clip(np.rint(sums), -127, 127).astype(np.int8)
+            # Whole numbers below 2^24, their squares' sums below 2^53: exact in any order of summing.
+            sums = part.astype(np.float32) @ self.vectors
+            length = np.sqrt(np.einsum("ij,ij->i", sums, sums, dtype=np.float64))
+            scale = np.divide(448.0, length, out=np.zeros_like(length), where=length > 0)
+            sums *= scale.astype(np.float32)[:, None]
+            np.rint(sums, out=sums)
+            np.clip(sums, -127, 127, out=sums)
+            made[start : start + _BATCH] = sums
         return made
 
 
@@ -128,7 +131,7 @@ def _vectors(title: sparse.csr_matrix, body: sparse.csr_matrix) -> np.ndarray:
     together = together.tocoo()
     total = int(together.sum())
     if total == 0:
-        return np.zeros((title.shape[1], DIMENSIONS))
+        return np.zeros((title.shape[1], DIMENSIONS), dtype=np.float32)
     row = np.asarray(together.sum(axis=1)).ravel().astype(np.float64)
     column = np.asarray(together.sum(axis=0)).ravel().astype(np.float64)
     enough = together.data >= _SEEN
@@ -137,4 +140,4 @@ def _vectors(title: sparse.csr_matrix, body: sparse.csr_matrix) -> np.ndarray:
     holds = information > 0
     table = sparse.csr_matrix((information[holds], (at[holds], beside[holds])), shape=(len(row), len(row)))
     signs = np.random.default_rng(20260101).integers(0, 2, (len(row), DIMENSIONS)) * 2.0 - 1.0
-    return np.rint(table @ signs + _ITSELF * signs)
+    return np.rint(table @ signs + _ITSELF * signs).astype(np.float32)

@@ -247,7 +247,7 @@ def heat(rows: Rows, across: str, down: str, value: str, *, order: Sequence[str]
     most = max((row[value] or 0 for row in rows), default=0) or 1
     columns = list(order or dict.fromkeys(row[across] for row in rows))
     step = min(110.0, (WIDTH - left) / max(1, len(columns)))
-    tilted = max(_width(str(name)) for name in columns) > step - 6
+    tilted = max((_width(str(name)) for name in columns), default=0) > step - 6
     base = alt.Chart(_data(rows)).encode(
         x=alt.X(
             f"{across}:N", sort=columns, title=None, axis=alt.Axis(orient="top", labelAngle=-40 if tilted else 0, grid=False, ticks=False)

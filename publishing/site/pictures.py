@@ -107,10 +107,11 @@ class Drawer:
         )  # fmt: skip
 
     def communities(self) -> Iterator[Picture]:
-        rows = _monthly(self.numbers["effect_by_community"])
+        # Where every number of this audience is suppressed there is nothing to shade.
+        rows = [row for row in _monthly(self.numbers["effect_by_community"]) if row["issues"] is not None]
         yield from self._picture(
             "communities", rows, "subject.community_monthly_effect",
-            lambda: (charts.heat([row for row in rows if row["issues"] is not None], "month", "community", "issues"),),
+            lambda: (charts.heat(rows, "month", "community", "issues"),),
             [("community", "community", ""), ("street", "street", ""), ("month", "month", ""), ("issues", "issues", "n"), ("handled_pct", "handled_pct", "n"), ("satisfaction_pct", "satisfaction_pct", "n")],
         )  # fmt: skip
 

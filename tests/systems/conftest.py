@@ -26,12 +26,14 @@ from assets.workplace import Workplace
 from contracts import tables
 from contracts.district import District, load_district
 from contracts.load import feeds
+from contracts.model import Table
 from governance import STEPS
 from sources.demo import write_deliveries
 from warehouse import library
 from warehouse.lake import Lake
 
 AS_OF = dt.datetime(2024, 6, 30, 23, 59, 59)
+WHOLE = ("demo", "dapeng")
 _NAME = re.compile(r"\b(person|place|thing|event|sentiment|organization|subject)\.([a-z_]+)\b")
 
 Deliveries = Mapping[str, Sequence[Mapping[str, object]]]
@@ -51,6 +53,12 @@ class City:
 
     def rows(self, sql: str) -> list[tuple]:
         return self.connection.execute(_NAME.sub(self._address, sql)).fetchall()
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The contracts of the tables that were built."""
+        made = json.loads((self.folder / "tables.json").read_text(encoding="utf-8"))
+        return {name: table for name, table in tables().items() if name in made}
 
     def value(self, sql: str) -> object:
         return self.rows(sql)[0][0]
@@ -137,8 +145,9 @@ def lake(shared: Path) -> Lake:
 def city(lake: Lake, shared: Path) -> Callable[..., City]:
     """Gives the city under a pack (its name or folder), built once a run; what the pack leaves as it is, is taken over from the demo city.
 
-    `only` names the tables that a changed pack is asked for; without it all are built.
+    `only` names the tables that a changed pack is asked for; without it all are built, measures and hot words for WHOLE packs alone.
     """
+    rest = tuple(name for name in tables() if not name.endswith((".metric", ".metric_value", ".hot_word")))
 
     def demo() -> Path:
         return _once(shared / "demo", lambda: _built(lake, load_district(shipped_districts()["demo"]), AS_OF, shared / "demo"))
@@ -148,7 +157,7 @@ def city(lake: Lake, shared: Path) -> Callable[..., City]:
         if pack == "demo":
             return City(demo())
         folder = shipped_districts()[pack] if isinstance(pack, str) else pack
-        target = shared / folder.name
+        target, only = shared / folder.name, only or (() if pack in WHOLE else rest)
         entries = json.loads((demo() / "tables.json").read_text(encoding="utf-8"))
         former = library.Former(demo(), entries)
         return City(_once(target, lambda: _built(lake, load_district(folder), AS_OF, target, former, only)))

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from assets.home import shipped_districts
-from contracts import settings, tables
+from contracts import settings
 from contracts.settings_file import FROM_DISTRICT
 
 PACKS = (
@@ -46,7 +46,7 @@ def test_rows_reconcile_from_delivery_to_event(city, pack: str) -> None:
 @pytest.mark.parametrize("pack", PACKS)
 def test_references_across_libraries_lead_somewhere(city, pack: str) -> None:
     made, dangling = city(pack), []
-    for name, table in tables().items():
+    for name, table in made.tables.items():
         for column in table.columns:
             if column.references and column.severity == "error":
                 target, _, key = column.references.rpartition(".")
@@ -57,7 +57,7 @@ def test_references_across_libraries_lead_somewhere(city, pack: str) -> None:
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_rules_of_every_table_hold(city, pack: str) -> None:
-    broken = {name: city(pack).broken_rules(name) for name, table in tables().items() if table.rules}
+    broken = {name: city(pack).broken_rules(name) for name, table in city(pack).tables.items() if table.rules}
     assert {name: rules for name, rules in broken.items() if rules} == {}
 
 

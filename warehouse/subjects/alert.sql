@@ -6,6 +6,7 @@ WITH alerts AS (
     severity,
     object_kind,
     object_key,
+    raised_on,
     MAX(measured) AS measured,
     amount,
     days,
@@ -17,7 +18,7 @@ WITH alerts AS (
     CASE WHEN COUNT(DISTINCT category_key) = 1 THEN MIN(category_key) END AS category_key,
     CASE WHEN COUNT(DISTINCT department_code) = 1 THEN MIN(department_code) END AS department_code
   FROM event.alert
-  GROUP BY alert_id, rule, kind, severity, object_kind, object_key, amount, days
+  GROUP BY alert_id, rule, kind, severity, object_kind, object_key, raised_on, amount, days
 )
 SELECT
   a.alert_id,
@@ -27,6 +28,8 @@ SELECT
   a.severity,
   a.object_kind,
   a.object_key,
+  a.raised_on,
+  a.raised_on = k.as_of_date AS is_new,
   a.measured,
   a.amount,
   a.days,
@@ -39,6 +42,7 @@ SELECT
   a.category_key,
   a.department_code
 FROM alerts AS a
+CROSS JOIN run.clock AS k
 LEFT JOIN district.alert_rule AS r ON r.rule = a.rule
 LEFT JOIN place.community AS c ON c.community_key = a.community_key
 ORDER BY a.alert_id

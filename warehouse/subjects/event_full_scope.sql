@@ -14,6 +14,10 @@ SELECT
   e.feed,
   e.channel,
   e.number,
+  g.matter_id,
+  g.sequence AS matter_report,
+  g.reports AS matter_reports,
+  g.kind AS matter_kind,
   e.reported_at,
   e.kind,
   e.category_key,
@@ -56,6 +60,7 @@ SELECT
   e.delivery,
   e.source_row
 FROM event.event AS e
+JOIN event.event_cluster AS g ON g.event_id = e.event_id
 LEFT JOIN organization.category AS c ON c.category_key = e.category_key
 LEFT JOIN organization.department AS d ON d.department_code = e.department_code
 LEFT JOIN event.deadline AS t ON t.event_id = e.event_id
