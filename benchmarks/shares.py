@@ -45,6 +45,8 @@ def value(column: Column, changed: str) -> str:
         return "'第' || i || '件：楼道堆放杂物，[门牌]门口，望尽快处理，' || md5(i::VARCHAR)"
     if column.codes:
         return f"'{next(iter(column.codes))}'"
+    if column.decimal:
+        return f"((hash(i) % 100) / 100)::DECIMAL{column.decimal}"
     return {
         "text": f"'{column.name}' || (hash(i, '{column.name}') % 60)",
         "integer": "(hash(i) % 9)::BIGINT",

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import duckdb
 import polars as pl
 
-from contracts.model import Audience, Column, Table
+from contracts.model import THEMES, Audience, Column, Table
 from publishing.pseudonyms import SQL_SHAPE
 from publishing.subscriptions import LEVELS
 
@@ -370,7 +370,7 @@ def _before(former: Path | None) -> dict[str, Any]:
         return tables
     manifest = json.loads((former / "manifest.json").read_text(encoding="utf-8"))
     found = {}
-    for path in sorted((former / "contracts").glob("*/*.json")):
+    for path in [path for theme in THEMES for path in sorted((former / "contracts" / theme).glob("*.json"))]:
         table = Table.model_validate_json(path.read_text(encoding="utf-8"))
         said = manifest["tables"].get(table.full_name)
         if said:

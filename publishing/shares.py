@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from contracts.delivery import Problem
 from contracts.load import ContractError
-from contracts.model import Column, Table
+from contracts.model import THEMES, Column, Table
 from contracts.odcs import odcs_yaml
 from contracts.schema import quoted
 from publishing import changes, forms, pseudonyms, signing
@@ -81,7 +81,7 @@ class Source:
 
     def tables(self) -> dict[str, Table]:
         """The contracts as this release holds them."""
-        paths = sorted((self.folder / "contracts").glob("*/*.json"))
+        paths = [path for theme in THEMES for path in sorted((self.folder / "contracts" / theme).glob("*.json"))]
         return {f"{path.parent.name}.{path.stem}": Table.model_validate_json(path.read_text(encoding="utf-8")) for path in paths}
 
     def library(self, audience: str, table: Table) -> Path:
