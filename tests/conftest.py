@@ -35,6 +35,24 @@ def demo_deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "landing"
 
 
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a release of a small demo city, for tests that read alone."""
+    from pipelines import job
+
+    home = tmp_path_factory.mktemp("released") / "home"
+    write_deliveries(home / "landing", home / "truth", seed=11, tickets=1500, people=800, days=40)
+    summary = job.run(home, shipped_districts()["demo"])
+    assert summary.status == "released", summary.problems
+    return home
+
+
+@pytest.fixture(scope="session")
+def demo_release(demo_home: Path) -> Path:
+    """The folder of that release."""
+    return (demo_home / "releases" / "current").resolve()
+
+
 @pytest.fixture
 def new_home(tmp_path: Path, demo_deliveries: Path) -> Callable[[str], Path]:
     """Makes a home with the demo's deliveries in its landing folder."""

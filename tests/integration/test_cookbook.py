@@ -14,26 +14,17 @@ from assets.home import shipped_districts
 from contracts.district import load_district
 from contracts.settings_file import all_settings
 from governance import clock
-from pipelines import cookbook, job
+from pipelines import cookbook
 from pipelines.commands import query
 from pipelines.commands.shell import Shell
-from sources.demo import write_deliveries
 from warehouse.macros import macros
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("cookbook") / "home"
-    write_deliveries(home / "landing", home / "truth", seed=11, tickets=1500, people=800, days=40)
-    job.run(home, shipped_districts()["demo"])
-    return (home / "releases" / "current").resolve()
-
-
-@pytest.fixture(scope="module")
-def connection(release: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with query.reader(release / "internal") as opened:
+def connection(demo_release: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with query.reader(demo_release / "internal") as opened:
         yield opened
 
 
@@ -89,9 +80,9 @@ def test_rooms_lie_under_their_building_their_community_and_their_road(connectio
         assert (room,) in under
 
 
-def test_analyst_sql_makes_the_macros_in_a_plain_duckdb(release: Path) -> None:
+def test_analyst_sql_makes_the_macros_in_a_plain_duckdb(demo_release: Path) -> None:
     with duckdb.connect() as plain:
-        for statement in plain.extract_statements((release / "analyst.sql").read_text(encoding="utf-8")):
+        for statement in plain.extract_statements((demo_release / "analyst.sql").read_text(encoding="utf-8")):
             plain.execute(statement)
         assert plain.execute("SELECT count(*) > 0 FROM find_address('花园')").fetchall() == [(True,)]
         assert plain.execute("SELECT working_hours_between(TIMESTAMP '2024-06-03 09:00', TIMESTAMP '2024-06-03 15:30')").fetchall() == [

@@ -312,7 +312,7 @@ _values = st.fixed_dictionaries(
 _states = st.dictionaries(st.integers(0, 6), _values, max_size=6)
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("form", ["parquet", "csv", "excel"])
 @settings(max_examples=15)
 @given(states=st.lists(_states, min_size=2, max_size=4))
 def test_full_and_all_changes_are_the_newest_full_byte_for_byte(
