@@ -70,7 +70,8 @@ _CLOSED = 200
 def event_pair(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     """`event.event_pair` from PAIR_INPUTS: one row per pair of reports that are possibly about one matter, ordered by its keys."""
     events, addresses = _table(inputs["event.event"], EVENT_COLUMNS), _table(inputs["place.address"], ADDRESS_COLUMNS)
-    return _as_contract(_shown(matching(events, addresses, learnt(events, addresses))), "event.event_pair")
+    reports = reports_of(events, addresses)
+    return _as_contract(_shown(matching(reports, learnt(reports, place_names(addresses)))), "event.event_pair")
 
 
 def event_cluster(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
@@ -177,33 +178,33 @@ class Matching:
     pairs: pl.DataFrame
 
 
-def learnt(events: pl.DataFrame, addresses: pl.DataFrame) -> Knowledge:
-    """What all reports before the month of the last one teach; all reports where those are few.
+def place_names(addresses: pl.DataFrame) -> pl.Series:
+    """Names of roads, estates, communities and what holds them."""
+    return addresses.filter(pl.col("level").is_in(_NAMED))["name"].drop_nulls().unique().sort()
+
+
+def learnt(reports: pl.DataFrame, names: pl.Series) -> Knowledge:
+    """What all reports before the month of the last one teach; all reports where those are few. `names`: `place_names`.
 
     So the past is judged alike for a month, and a report more does not change what was joined elsewhere.
     """
-    month = events.select(pl.col("reported_at").max().dt.truncate("1mo")).item() if events.height else None
-    before = events.filter(pl.col("reported_at") < month)
-    before = before if before.height >= _ENOUGH else events
-    names = addresses.filter(pl.col("level").is_in(_NAMED))["name"].drop_nulls().unique().sort()
-    spoken = pl.col("title_redacted").is_not_null() | pl.col("body_redacted").is_not_null()
-    sample = (
-        before.filter(spoken).select("title_redacted", "body_redacted", order=pl.col("event_id").hash(_SEED)).sort("order").head(LEARN_FROM)
-    )
-    lexicon = Lexicon(plain(sample["title_redacted"], names), plain(sample["body_redacted"], names))
-    silent = reports_of(before.filter(~spoken), addresses).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
+    month = reports.select(pl.from_epoch(pl.col("second").max(), time_unit="s").dt.truncate("1mo").dt.epoch("s")).item()
+    before = reports.filter(pl.col("second") < pl.lit(month, dtype=pl.Int64))
+    before = before if before.height >= _ENOUGH else reports
+    sample = before.filter("has_text").select("title", "body", order=pl.col("event_id").hash(_SEED)).sort("order").head(LEARN_FROM)
+    lexicon = Lexicon(plain(sample["title"], names), plain(sample["body"], names))
+    silent = before.filter(~pl.col("has_text")).with_columns(pl.lit(None, dtype=pl.Int64).alias(topic) for topic in _TOPICS)
     none = matter_pairs.Vectors(np.full(silent.height, -1), np.empty((0, 1), dtype=np.int8))
     pairs = matter_pairs.evidence(silent, none, *matter_pairs.candidates(silent))
     return Knowledge(names, lexicon, matter_pairs.haste(pairs, silent["category_key"].gather(pairs["first"])))
 
 
-def matching(events: pl.DataFrame, addresses: pl.DataFrame, knowledge: Knowledge, former: Matching | None = None) -> Matching:
+def matching(reports: pl.DataFrame, knowledge: Knowledge, former: Matching | None = None) -> Matching:
     """All pairs of reports that are possibly about one matter.
 
     `former`: what the same knowledge found for earlier reports; only what is near new, changed and removed reports is then compared anew.
     The result is the same.
     """
-    reports = reports_of(events, addresses)
     known = _known(reports, former)
     vectors = _vectors(reports, knowledge, np.flatnonzero(~known))
     reports = _with_topics(reports, vectors, known, former)
@@ -242,14 +243,18 @@ def _carried(reports: pl.DataFrame, former: Matching) -> pl.DataFrame:
 
 
 def _anew(reports: pl.DataFrame, known: np.ndarray, former: Matching) -> np.ndarray:
-    """Reports that share a block with a report that is new, changed or gone."""
+    """Reports that share a block, and in it the time, with a report that is new, changed or gone."""
     gone = former.reports.join(reports.select("event_id", "digest"), on=["event_id", "digest"], how="anti")
     changed = reports.filter(~pl.Series(known))
     found = ~known
-    for keys in {block.keys for block in matter_pairs.BLOCKS}:
-        near = pl.concat([changed.select(keys), gone.select(keys)]).drop_nulls().unique()
-        touched = reports.select(keys).join(near.with_columns(near=True), on=keys, how="left", maintain_order="left")["near"]
-        found |= touched.fill_null(False).to_numpy()
+    for block in matter_pairs.BLOCKS:
+        columns = ["second", *block.keys]
+        near = pl.concat([changed.select(columns), gone.select(columns)]).drop_nulls().sort("second").with_columns(near=True)
+        mine = reports.select(columns).with_row_index("row").drop_nulls().sort("second")
+        touched = mine.join_asof(
+            near, on="second", by=list(block.keys), strategy="nearest", tolerance=block.days * matter_pairs.DAY, check_sortedness=False
+        )
+        found[touched.filter(pl.col("near"))["row"].to_numpy()] = True
     return found
 
 
@@ -355,7 +360,8 @@ def _probability(points: pl.Expr) -> pl.Expr:
 
 def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """One row per event, as `event.event_cluster`: from the columns CLUSTER_COLUMNS of `event.event`, and `event.event_pair`."""
-    reports = events.select("event_id", "feed", "reported_at", "reporter_key").sort("reported_at", "event_id").with_row_index("row")
+    paired = pl.concat([pairs["event_id"], pairs["later_event_id"]]).unique().to_frame()
+    reports = events.join(paired, on="event_id", how="semi").sort("reported_at", "event_id").with_row_index("row")
     rows = reports.select("event_id", pl.col("row").cast(pl.Int64))
     tied = (
         pairs.join(rows.rename({"row": "first"}), on="event_id")
@@ -370,7 +376,7 @@ def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         .group_by("row")
         .agg(weakest_score=pl.col("score").min())
     )
-    return (
+    made = (
         reports.with_columns(matter, pl.col("row").cast(pl.Int64), matter_id=reports["event_id"].gather(matter))
         .join(matched, on="row", how="left")
         .join(weakest, on="row", how="left")
@@ -380,8 +386,12 @@ def clusters(events: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
             reports=pl.len().over("matter").cast(pl.Int64),
             kind=pl.when(pl.col("row") == pl.col("matter")).then(pl.lit("first")).otherwise("kind"),
         )
-        .sort("event_id")
+        .drop("row", "matter", "feed", "reported_at", "reporter_key")
     )
+    alone = {"matter_id": pl.col("event_id"), "sequence": 1, "reports": 1, "kind": pl.lit("first")}
+    every = events.select("event_id").join(made, on="event_id", how="left", maintain_order="left")
+    every = every.with_columns(pl.col(name).fill_null(value).alias(name) for name, value in alone.items())
+    return every if every["event_id"].is_sorted() else every.sort("event_id")
 
 
 def _matched(reports: pl.DataFrame, tied: pl.DataFrame) -> pl.DataFrame:

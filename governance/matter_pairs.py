@@ -232,11 +232,13 @@ class Haste:
         usual = asked.with_columns(category_key=pl.lit(None, dtype=pl.String)).join(
             self.table, on=["category_key", "step"], how="left", maintain_order="left", nulls_equal=True
         )["points"]
-        return found.fill_null(usual).fill_null(-1000).to_numpy()
+        return found.fill_null(usual).fill_null(FAR).to_numpy()
 
 
 HASTE_HOURS = (3, 12, 24, 48, 72, 120, 168)
 """Upper ends of the steps; pairs of the week after that show what comes by chance."""
+FAR = -100
+"""Points of pairs beyond the last step."""
 _BY_CHANCE_HOURS = (168, 336)
 _PRIOR_PAIRS = 20
 """Pairs that the expectation weighs against a category's own."""
@@ -258,17 +260,18 @@ def haste(pairs: pl.DataFrame, categories: pl.Series) -> Haste:
     middle = np.array([(start + end) / 2 for start, end in pairwise(edges)])
     guess = 1 / (1 + 2 ** (-(NO_TEXT_POINTS[0] + AGE_POINTS * middle / 24) / 10))
     every = counted.group_by("step").agg(pl.col("n").sum()).with_columns(category_key=pl.lit(None, dtype=pl.String))
-    usual = _share(every, steps, pl.DataFrame({"step": steps["step"], "prior": guess}))
-    own = _share(counted, steps, usual.select("step", prior="share"))
+    any_category = pl.DataFrame({"category_key": [None]}, schema={"category_key": pl.String})
+    usual = _share(any_category, every, steps, pl.DataFrame({"step": steps["step"], "prior": guess}))
+    own = _share(counted.select("category_key").unique(), counted, steps, usual.select("step", prior="share"))
     table = pl.concat([usual, own]).with_columns(
         points=(10 * (pl.col("share") / (1 - pl.col("share"))).log(2)).round().clip(-100, 60).cast(pl.Int64)
     )
     return Haste(table.filter(pl.col("step") < len(HASTE_HOURS)).select("category_key", "step", "points").sort("category_key", "step"))
 
 
-def _share(counted: pl.DataFrame, steps: pl.DataFrame, prior: pl.DataFrame) -> pl.DataFrame:
+def _share(categories: pl.DataFrame, counted: pl.DataFrame, steps: pl.DataFrame, prior: pl.DataFrame) -> pl.DataFrame:
     """Of the pairs of each category and step the share that chance does not explain: category_key, step, share."""
-    grid = counted.select("category_key").unique().join(steps, how="cross").join(prior, on="step")
+    grid = categories.join(steps, how="cross").join(prior, on="step")
     last = steps.height - 1
     full = grid.join(counted, on=["category_key", "step"], how="left", nulls_equal=True).with_columns(pl.col("n").fill_null(0))
     daily = full.filter(pl.col("step") == last).select("category_key", chance=pl.col("n") / pl.col("days"))

@@ -3,7 +3,8 @@
 Belongs here: writing and reading one table in one form. Not here: which rows (`changes`, `shares`).
 
 CSV is UTF-8 with a byte order mark, comma, text in quotation marks, nothing between commas for null and "" for empty text. In CSV and Excel
-a text that a spreadsheet would take for a formula begins with an apostrophe; Parquet holds the text as it is.
+a text that a spreadsheet would take for a formula begins with an apostrophe; Parquet holds the text as it is. A spreadsheet does not tell
+an empty text from no value: in Excel both are an empty cell.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def prepared(form: str, column: Column, value: str) -> str:
         return value
     plain = rf"regexp_replace({value}, '[\x00-\x08\x0b-\x1f\x7f]', '{chr(0xFFFD)}', 'g')"
     risky = rf"regexp_matches({plain}, '^(''*\s*[=+\-@＝＋－＠]|''*[\t\n])') AND NOT regexp_full_match({plain}, '[+-]?[0-9]+([.][0-9]+)?')"
-    return f"CASE WHEN {risky} THEN '''' || {plain} ELSE {plain} END"
+    defused = f"CASE WHEN {risky} THEN '''' || {plain} ELSE {plain} END"
+    return f"nullif({defused}, '')" if form == "excel" else defused
 
 
 def write(

@@ -44,6 +44,11 @@ def fingerprint(key: bytes) -> str:
     return hmac.digest(key, b"govlake share key fingerprint", "sha256").hex()[:16]
 
 
+def holds(text: str) -> bool:
+    """Whether a text holds what looks like a pseudonym."""
+    return _SHAPE.search(text) is not None
+
+
 def shared(text: str, key: bytes) -> str:
     """A text with each pseudonym in it replaced: 120 bits of HMAC-SHA-256 (RFC 2104) in base32 (RFC 4648), lower case."""
     return _SHAPE.sub(lambda found: _keyed(found[0], key), text)

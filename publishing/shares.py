@@ -90,7 +90,10 @@ class Source:
 
 @dataclass(frozen=True)
 class House:
-    """Who delivers: the folder of shares, the signing key, the secret behind subscribers' pseudonyms, the receipts."""
+    """Who delivers: the folder of shares, the signing key, the secret behind subscribers' pseudonyms, the receipts.
+
+    `former_keys`: public keys that signed before the present one, by which a delivery of ours is still known.
+    """
 
     shares: Path
     signer: signing.Signer = field(repr=False)
@@ -98,6 +101,7 @@ class House:
     receipts: Receipts
     memory_limit: str | None = None
     temporary: Path | None = None
+    former_keys: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,8 @@ def deliver_all(orders: Sequence[Order], source: Source, house: House, *, full: 
 
 def _failed(order: Order, kind: str) -> Problem:
     return stopped(
-        order, f"could not be written ({kind})", f"未能写出（{kind}）", "look for disk space and rights, then `govlake share run`",
-        "请检查磁盘空间与权限，再运行 govlake share run",
+        order, f"could not be written ({kind})", f"未能写出（{kind}）", "look for disk space and rights, then `govlake share deliver`",
+        "请检查磁盘空间与权限，再运行 govlake share deliver",
     )  # fmt: skip
 
 
@@ -489,7 +493,7 @@ def _adopt(order: Order, house: House, last: Mapping[str, Any] | None) -> dict[s
     sequence = last["sequence"] + 1 if last else 1
     for folder in (house.shares / order.subscriber / order.name).glob(f"{sequence:04d}_*"):
         try:
-            manifest, _ = signing.verify(folder, [house.signer.public_pem])
+            manifest, _ = signing.verify(folder, [house.signer.public_pem, *house.former_keys])
         except (signing.NotGenuine, OSError):
             continue
         return _record(manifest, folder, house)

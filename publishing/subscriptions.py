@@ -38,7 +38,7 @@ from contracts.delivery import Problem
 from contracts.load import ContractError, read_yaml, validated
 from contracts.model import Audience, Classification, Name, Strict, Table
 from contracts.schema import create_table
-from publishing.pseudonyms import SOURCE_ROW, about_people
+from publishing.pseudonyms import SOURCE_ROW, about_people, holds
 
 FILE = "subscriptions.yaml"
 LEVELS: tuple[Classification, ...] = ("public", "internal", "personal", "sensitive")
@@ -297,6 +297,9 @@ def filter_sql(text: str, table: Table, as_of: dt.date, allowed: Iterable[Classi
     for node in tree.walk():
         if type(node) not in _PLAIN:
             raise FilterProblem(f"holds {node.sql(dialect='duckdb')!r}, which is no comparison of columns and values")
+        if isinstance(node, exp.Literal) and node.is_string and holds(node.name):
+            # The filter stands in the manifest: it would give the subscriber a pseudonym that is not its own.
+            raise FilterProblem("names somebody's pseudonym")
         if isinstance(node, exp.Column):
             if node.table or (node.name not in known and node.name != AS_OF):
                 raise FilterProblem(f"names {node.sql(dialect='duckdb')}, which is no column of {table.full_name}")

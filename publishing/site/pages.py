@@ -443,23 +443,29 @@ class Pages:
             if reference[0] in self.facts.tables and self._knows(reference[0], reference[2])
             else "",
             "ends": self._ends(way),
-            "steps": [] if self.facts.is_public else [self._step(step) for step in way.steps],
+            "steps": [] if self.facts.is_public else self._steps(way),
             "cut": way.cut,
         }
 
     def _knows(self, table: str, column: str) -> bool:
         return table in self.facts.tables and any(known.name == column for known in self.facts.tables[table].columns)
 
+    def _steps(self, way: Way) -> list[dict[str, Any]]:
+        """The column's own step, and of those further back the ones that compute; a column that is only handed on is one click away."""
+        return [made for step in way.steps if (made := self._step(step))["sql"] or made["whole"] or step.depth == 1]
+
     def _step(self, step: Step) -> dict[str, Any]:
         table, column = self._parted(step.target)
         link = f"{table}.html#{column}" if column else f"{table}.html"
         sql = self.shared.sql.get(table, {}).get(column, "") if step.depth <= _SQL_DEPTH else ""
+        most = _SQL_LENGTH // step.depth
+        sql = sql if len(sql) <= most else f"{sql[:most]} …"
         return {
             "depth": min(step.depth, 9),
             "target": step.target,
             "link": link,
             "sql": sql,
-            "sources": ", ".join(step.sources),
+            "sources": ", ".join(step.sources[:_SOURCES]) + (f" … +{len(step.sources) - _SOURCES}" if len(step.sources) > _SOURCES else ""),
             "whole": step.whole,
         }
 
@@ -476,8 +482,11 @@ class Pages:
             line = self._end(end)
             lines.setdefault((line["kind"], line["title"]), line)["parts"] += self._parts_of(end, many)
         whole = [line for line in lines.values() if line["kind"] == "whole_feed"]
+        settings = [line for line in lines.values() if line["kind"] == "setting" and not line["parts"]]
+        names = self.t("comma").join(line["setting"] for line in settings)
         return [
-            *(line for line in lines.values() if line["kind"] != "whole_feed"),
+            *(line for line in lines.values() if line["kind"] != "whole_feed" and line not in settings),
+            *([{"kind": "setting", "link": "", "parts": [], "title": self.t("end_setting", setting=names)}] if settings else []),
             *([{"kind": "whole_feed", "feeds": whole}] if whole else []),
         ]
 
@@ -493,7 +502,8 @@ class Pages:
         if end.kind == "file":
             return said | {"title": self.t("end_file", feed=self.feed_title(end.name), column=end.column)}
         if end.kind == "setting":
-            return said | {"title": self.t("end_setting", setting=self.own(setting) if setting else end.name)}
+            name = self.own(setting) if setting else end.name
+            return said | {"title": self.t("end_setting", setting=name), "setting": name}
         return said | {"title": self.t(f"end_{end.kind}")}
 
     def _is_hidden(self, end: End) -> bool:
@@ -512,7 +522,8 @@ class Pages:
                     "title": "" if many else self.own(feed.column(end.column)),
                     "anchor": f"#c-{end.column}",
                     "seen": seen or accepted[:2],
-                    "accepted": more if seen else more[2:],
+                    # The feed's page, one click on, has every header that is accepted.
+                    "accepted": [] if seen else more[2:],
                 }
             ]
         if end.kind == "setting" and end.name in self.facts.settings:
@@ -608,7 +619,10 @@ class Pages:
 _LANES = (("place", "thing"), ("organization", "person"), ("event",), ("sentiment",), ("subject",))
 """Themes one below the other, in the order of the flow."""
 _MANY = 6
-_SQL_DEPTH = 3
+_SQL_DEPTH = 2
+_SQL_LENGTH = 600
+"""Characters of an expression that are shown beside a column; the table's page has the whole SQL."""
+_SOURCES = 6
 """Steps further up show no SQL of their own: it stands on their table's page, one click away."""
 
 

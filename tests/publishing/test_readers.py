@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 TABLE = "community_monthly_effect"
@@ -41,19 +44,17 @@ def test_polars_reads_the_parquet(parquet: Path, rows: int) -> None:
     assert frame.schema["month"] == polars.Date
 
 
-def test_pyarrow_reads_every_parquet_with_its_meanings(demo_release: Path) -> None:
-    import pyarrow.parquet as pq
-
-    for path in sorted((demo_release / "internal" / "subjects").glob("*.parquet")):
-        table = pq.read_table(path)
-        assert table.num_columns > 0, path.name
+def test_pyarrow_reads_every_parquet_as_the_manifest_says(demo_release: Path) -> None:
+    manifest = json.loads((demo_release / "manifest.json").read_text(encoding="utf-8"))
+    paths = sorted((demo_release / "internal" / "subjects").glob("*.parquet"))
+    assert len(paths) > 10
+    for path in paths:
+        assert pq.read_table(path).num_rows == manifest["tables"][f"subject.{path.stem}"]["rows"], path.name
 
 
 def test_duckdb_reads_the_parquet_like_the_library(parquet: Path, demo_release: Path) -> None:
     with duckdb.connect(str(demo_release / "internal" / "subject.duckdb"), read_only=True) as connection:
-        differing = connection.execute(
-            f"SELECT count(*) FROM (FROM {TABLE} EXCEPT ALL FROM '{parquet}') AS a"
-        ).fetchall()
+        differing = connection.execute(f"SELECT count(*) FROM (FROM {TABLE} EXCEPT ALL FROM '{parquet}') AS a").fetchall()
     assert differing == [(0,)]
 
 
@@ -76,16 +77,21 @@ def _said(python: Path, script: str, *words: str) -> str:
 
 
 @pytest.mark.slow
-def test_spark_reads_the_parquet(parquet: Path, rows: int, tmp_path: Path) -> None:
+def test_spark_reads_every_parquet(demo_release: Path, tmp_path: Path) -> None:
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
+    python = Path(sys.executable) if importlib.util.find_spec("pyspark") else _environment(tmp_path / "spark", "pyspark")
     script = (
-        "import sys\nfrom pyspark.sql import SparkSession\n"
+        "import json, sys\nfrom pathlib import Path\nfrom pyspark.sql import SparkSession\n"
         "spark = SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false').config('spark.driver.host', '127.0.0.1')"
         ".config('spark.driver.bindAddress', '127.0.0.1').getOrCreate()\n"
-        "frame = spark.read.parquet(sys.argv[1])\nprint(frame.count(), dict(frame.dtypes)['month'])\n"
+        "frames = {path.stem: spark.read.parquet(str(path)) for path in sorted(Path(sys.argv[1]).glob('*.parquet'))}\n"
+        "print(json.dumps({name: [frame.count(), frame.columns] for name, frame in frames.items()}))\n"
     )
-    assert _said(_environment(tmp_path / "spark", "pyspark"), script, str(parquet)) == f"{rows} date"
+    folder = demo_release / "internal" / "subjects"
+    told = json.loads(_said(python, script, str(folder)))
+    expected = {path.stem: pq.read_table(path) for path in folder.glob("*.parquet")}
+    assert told == {name: [table.num_rows, table.column_names] for name, table in expected.items()}
 
 
 @pytest.mark.slow

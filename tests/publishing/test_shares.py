@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,6 +196,10 @@ def test_a_purpose_that_has_run_out_stops_the_delivery(town: Town, tmp_path: Pat
         ("read_text('/etc/hostname') IS NOT NULL", "which is no comparison"),
         ("name = '某人'", "looks at name"),
         ("nothing = 1", "no column of person.visit"),
+        ("getenv('HOME') = 'x'", "which is no comparison"),
+        ("street = 'x' UNION SELECT 1", "which is no comparison"),
+        ("person.visit.street = 'x'", "no column of person.visit"),
+        (f"household_key = '{PSEUDONYM}'", "names somebody's pseudonym"),
         ("people", "not true or false"),
         ("people = 1; DROP TABLE visit", "not one condition"),
         ("people =", "no SQL condition"),
@@ -361,6 +368,72 @@ def test_after_the_signing_key_is_rotated_old_and_new_deliveries_verify_with_the
     newer = shares.House(town.house.shares, fresh, town.house.secret, town.house.receipts)
     shares.deliver_all(load(tmp_path / "subscriptions.yaml"), release(tmp_path, [row(2)], DAY + dt.timedelta(days=1)), newer)
     signing.verify(town.folders("street_office", "visits")[1], known)
+
+
+def test_after_the_pseudonym_key_is_rotated_changes_begin_anew_and_nobody_can_be_joined(town: Town, tmp_path: Path) -> None:
+    text = orders(order(mode="changes"))
+    town.deliver(text, release(tmp_path, [row(1)]))
+    rotated = shares.House(town.house.shares, town.house.signer, b"t" * 32, town.house.receipts)
+    newer = release(tmp_path, [row(1)], DAY + dt.timedelta(days=1))
+    (outcome,) = shares.deliver_all(load(tmp_path / "subscriptions.yaml"), newer, rotated)
+    assert outcome.receipt
+    assert outcome.receipt["kind"] == "full"
+    first, second = (pq.read_table(path / "visit.parquet")["household_key"].to_pylist() for path in town.folders("street_office", "visits"))
+    assert set(first).isdisjoint(second)
+
+
+def test_a_delivery_signed_before_a_rotation_and_broken_off_is_taken_over(town: Town, tmp_path: Path) -> None:
+    source = release(tmp_path, [row(1)])
+    town.deliver(orders(order()), source)
+    town.log.clear()
+    fresh = signing.rotate(tmp_path / "keys")
+    house = shares.House(
+        town.house.shares, fresh, town.house.secret, town.house.receipts, former_keys=signing.known_keys(tmp_path / "keys")
+    )
+    (outcome,) = shares.deliver_all(load(tmp_path / "subscriptions.yaml"), source, house)
+    assert outcome.status == "already"
+    assert [line["status"] for line in town.log] == ["delivered"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from publishing import shares, signing
+from publishing.subscriptions import load
+
+folder = Path(sys.argv[1])
+at = sys.argv[4]
+real = getattr(shares, at)
+
+def kill(*words, **named):
+    if at == "_record":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*words, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(shares, at, kill)
+house = shares.House(folder / "shares", signing.Signer.load(folder / "keys"), b"s" * 32, shares.Receipts(list, lambda row: None))
+shares.deliver_all(load(folder / "subscriptions.yaml"), shares.Source.of(Path(sys.argv[2])), house)
+"""
+
+
+@pytest.mark.parametrize("at", ["_fill", "_keep_state", "_seal", "_record"])
+def test_a_process_killed_at_any_step_leaves_nothing_half_done_and_the_next_run_mends_it(town: Town, tmp_path: Path, at: str) -> None:
+    source = release(tmp_path, [row(1), row(2)])
+    (tmp_path / "subscriptions.yaml").write_text(orders(order(mode="changes")), encoding="utf-8")
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(source.folder), root, at], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    for folder in town.folders("street_office", "visits"):
+        signing.verify(folder, [town.house.signer.public_pem])
+    town.deliver(orders(order(mode="changes")), source)
+    (folder,) = (tmp_path / "shares" / "street_office" / "visits").iterdir()
+    signing.verify(folder, [town.house.signer.public_pem])
+    assert [line["status"] for line in town.log] == ["delivered"]
+    (outcome,) = town.deliver(orders(order(mode="changes")), release(tmp_path, [row(1)], DAY + dt.timedelta(days=1)))
+    assert outcome.receipt
+    assert (outcome.receipt["kind"], outcome.receipt["deleted"]) == ("changes", 1)
 
 
 @pytest.mark.parametrize(
