@@ -17,7 +17,7 @@ from assets.workplace import Workplace
 from contracts.delivery import Problem
 from contracts.load import ContractError
 from publishing import shares
-from publishing.signing import Signer, SigningProblem
+from publishing.signing import Signer, SigningProblem, known_keys
 from publishing.subscriptions import Order, load_all
 from warehouse.home import Home
 from warehouse.lake import Lake
@@ -42,7 +42,13 @@ def house(workplace: Workplace, memory_limit: str | None = None) -> shares.House
     """This home as it delivers. Subscribers' keys come from the pseudonym key, so a home has one secret to keep for them."""
     home = workplace.home
     return shares.House(
-        shares_folder(home), Signer.load(home.keys), workplace.pseudonyms.key, receipts(workplace.lake), memory_limit, home.temporary
+        shares_folder(home),
+        Signer.load(home.keys),
+        workplace.pseudonyms.key,
+        receipts(workplace.lake),
+        memory_limit,
+        home.temporary,
+        known_keys(home.keys),
     )
 
 
@@ -74,7 +80,7 @@ def deliver_after_release(workplace: Workplace, release: Path, memory_limit: str
     except (ContractError, SigningProblem) as error:
         return [], [_problem(line) for line in str(error).splitlines()]
     except Exception as error:
-        return [], [_problem(f"deliveries to subscribers failed ({type(error).__name__}); remedy: govlake share run")]
+        return [], [_problem(f"deliveries to subscribers failed ({type(error).__name__}); remedy: govlake share deliver")]
     return lines(outcomes), [outcome.problem for outcome in outcomes if outcome.problem]
 
 
@@ -104,5 +110,5 @@ def _problem(text: str) -> Problem:
         message=message,
         message_zh=f"数据共享：{message}",
         remedy=remedy,
-        remedy_zh="请更正后运行 govlake share run",
+        remedy_zh="请更正后运行 govlake share deliver",
     )

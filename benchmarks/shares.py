@@ -110,7 +110,7 @@ def measure(folder: Path, rows: int, form: str, repeats: int) -> None:
         home = folder / f"home{number}"
         receipts: list[dict[str, Any]] = []
         house = shares.House(
-            home / "shares", signing.Signer.load(home / "keys"), b"k" * 32, shares.Receipts(lambda r=receipts: list(r), receipts.append)
+            home / "shares", signing.Signer.load(home / "keys"), b"k" * 32, shares.Receipts(receipts.copy, receipts.append)
         )
         orders = load(path)
         shares.deliver_all(orders, shares.Source.of(before), house)

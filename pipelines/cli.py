@@ -463,8 +463,8 @@ def share_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     share.listed(home, as_json)
 
 
-@share_app.command("run")
-def share_run(
+@share_app.command("deliver")
+def share_deliver(
     only: Annotated[
         list[str] | None,
         typer.Argument(metavar="[SHARE]…", help="subscriber or subscriber/share; default: all 只交付这些", show_default=False),
@@ -478,7 +478,7 @@ def share_run(
     """Deliver from the current release what is due; `govlake run` does so by itself. Exit code 3 where a share was stopped. 交付"""
     from pipelines.commands import share
 
-    _end(share.run(home, only or (), full=full, now=now, wait=not no_wait, as_json=as_json))
+    _end(share.deliver(home, only or (), full=full, now=now, wait=not no_wait, as_json=as_json))
 
 
 @share_app.command("log")

@@ -147,9 +147,10 @@ def _print_sample(entry: dict[str, Any]) -> None:
     if not sample or not sample["rows"]:
         return
     screen.heading("What values look like; no row is a record", "取值示例（各列独立，不是真实记录）")
-    table = screen.grid(*sample["columns"])
-    for row in sample["rows"]:
-        table.add_row(*("" if value is None else str(value) for value in row))
+    table = screen.grid("column 列", "values 取值")
+    for place, name in enumerate(sample["columns"]):
+        values = dict.fromkeys(str(row[place]) for row in sample["rows"] if row[place] is not None)
+        table.add_row(name, " · ".join(values))
     screen.show(table)
 
 

@@ -101,7 +101,7 @@ def _print_problems(found: Sequence[Mapping[str, Any]]) -> None:
         screen.note(f"  → {problem['remedy']} {problem['remedy_zh']}")
 
 
-def run(home: Path | None, only: Sequence[str], *, full: bool, now: bool, wait: bool, as_json: bool) -> Exit:
+def deliver(home: Path | None, only: Sequence[str], *, full: bool, now: bool, wait: bool, as_json: bool) -> Exit:
     """Deliver from the current release what is due; exit 3 where a share was stopped, the others went out."""
     from assets import sharing
 
