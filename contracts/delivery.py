@@ -67,7 +67,15 @@ class Problem(Strict):
 DRIFT_KINDS = frozenset(
     (
         *("column_new", "column_missing", "column_renamed", "column_renamed_maybe", "column_came", "column_gone", "columns_reordered"),
-        *("format_changed", "encoding_changed", "delimiter_changed", "type_changed", "codes_new", "distribution_changed", "delivery_stopped"),
+        *(
+            "format_changed",
+            "encoding_changed",
+            "delimiter_changed",
+            "type_changed",
+            "codes_new",
+            "distribution_changed",
+            "delivery_stopped",
+        ),
     )
 )
 """Kinds of problems that say a delivery differs from its feed's contract or from the deliveries before."""

@@ -17,6 +17,7 @@ RESERVED = ("_delivery", "_date", "_row", "_malformed", "_overflow")
 """Columns that intake adds to every raw table."""
 
 _ODD = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
+_LONG_NUMBER = re.compile(r"\d{5}")
 _MARKS = re.compile(r"[*:;]+$")
 
 
@@ -24,6 +25,15 @@ def folded(header: str) -> str:
     """The form in which headers are compared: half-width, without blanks and required-marks at the end, case folded."""
     half = _ODD.sub("", unicodedata.normalize("NFKC", header))
     return _MARKS.sub("", half).casefold()
+
+
+def told_header(header: str, position: int) -> str:
+    """A header that no contract knows, as messages and certificates may tell it.
+
+    Where a line end is missing or the header line is, a row's values stand among the headers. What is long or holds a number of five digits or more
+    (a telephone, identity or house register number) is told by its position alone.
+    """
+    return f"column {position} (not shown, {len(header)} characters)" if len(header) > 60 or _LONG_NUMBER.search(header) else header
 
 
 @dataclass(frozen=True)

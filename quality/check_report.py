@@ -79,6 +79,7 @@ _BOOKS_COLUMNS = (
     ("linked_division", "街道以上 division"),
     ("not_linked", "未关联 not linked"),
     ("rows_in_theme", "进入主题库 in theme"),
+    ("rows_in_event", "进入事件流 in stream"),
     ("difference", "差额 difference"),
 )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from contracts.delivery import Problem
 from contracts.district import FeedMapping
+from contracts.header import told_header
 from contracts.model import Feed
 from quality.clean import Cleaned, fitting_share
 
@@ -125,6 +126,7 @@ def _renamed(raw: pa.Table, contract: Feed, mapping: FeedMapping, delivery: str)
     for column, header in pairs:
         if sum(one == column for one, _ in pairs) == 1 and sum(one == header for _, one in pairs) == 1:
             wanted = contract.column(column)
+            header = told_header(header, raw.column_names.index(header) + 1)
             yield Problem(
                 kind=RENAMED_MAYBE,
                 message=f"{delivery}: nothing feeds {column}, and the values of {header} look like it: the column may have been renamed",

@@ -24,6 +24,8 @@ import python_calamine
 
 from contracts.delivery import Problem
 from sources.intake import (
+    MAX_RATIO,
+    MAX_UNPACKED,
     Intake,
     Unreadable,
     blank_problem,
@@ -35,8 +37,6 @@ from sources.intake import (
     unreadable,
 )
 
-MAX_UNPACKED = 2 << 30
-MAX_RATIO = 250
 _SMALL = 64 << 20
 """A package that unpacks to no more than this is harmless, whatever its ratio."""
 

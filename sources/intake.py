@@ -20,13 +20,18 @@ import pyarrow as pa
 
 from contracts.delivery import Certificate, Delivery, Problem
 from contracts.district import FeedMapping
-from contracts.header import RESERVED, HeaderMatch, folded, match_headers
+from contracts.header import RESERVED, HeaderMatch, folded, match_headers, told_header
 from contracts.model import Feed
 from sources import encoding as enc
 from sources import text as txt
 
 BATCH_ROWS = 200_000
+MAX_COLUMNS = 20_000
+"""More columns than any spreadsheet has (16,384): no table, and each costs memory in every reader."""
 MAX_UNKNOWN_COLUMNS = 300
+MAX_UNPACKED = 2 << 30
+MAX_RATIO = 250
+"""What unpacks to more bytes than MAX_UNPACKED, and to more than MAX_RATIO times its own, is taken for a bomb."""
 HEADER_SEARCH_LINES = 20
 HEADER_SEARCH_BYTES = 4 << 20
 DELIMITERS = (",", "\t", ";", "|")
@@ -63,11 +68,13 @@ class Layout:
         self.names = raw_names(headers)
         self.given = [header.strip() for header in headers]
         self.match: HeaderMatch = match_headers(contract, mapping, self.names)
-        unknown = [position for position, name in enumerate(self.names) if name in set(self.match.unknown)]
+        strange = set(self.match.unknown)
+        unknown = [position for position, name in enumerate(self.names) if name in strange]
         self.overflow = unknown[MAX_UNKNOWN_COLUMNS:]
         # An unnamed column may hold data, so it is kept too, but it is nothing new to warn of.
         self.unnamed = tuple(name for name, header in zip(self.names, self.given, strict=True) if not header)
         self.emptied = {self.names[p] for p in unknown} if mapping.drift == "null" else set()
+        self.told = {name: told_header(name, position) if name in strange else name for position, name in enumerate(self.names, 1)}
         spilled = set(self.overflow)
         self.kept = [position for position in range(len(self.names)) if position not in spilled]
 
@@ -125,11 +132,13 @@ def raw_names(headers: Sequence[str]) -> list[str]:
     """Names of raw columns for source headers; never equal, never one of intake's own."""
     taken = set(RESERVED)
     names = []
+    copies: dict[str, int] = {}
     for number, header in enumerate(headers, 1):
         name = " ".join(header.replace("\ufeff", "").split()).lower() or f"column_{number}"
-        unique, copy = name, 2
+        unique, copy = name, copies.get(name, 2)
         while unique.casefold() in taken:
             unique, copy = f"{name}__{copy}", copy + 1
+        copies[name] = copy
         taken.add(unique.casefold())
         names.append(unique)
     return names
@@ -172,14 +181,14 @@ class Intake:
         """What was found; complete only after the last batch (RuntimeError before)."""
         if not self._ended:
             raise RuntimeError("take all batches before the certificate")
-        columns = self.layout.match.columns if self.layout else {}
+        columns = {self.layout.told[name]: column for name, column in self.layout.match.columns.items()} if self.layout else {}
         missing = self.layout.match.missing if self.layout else ()
         return Certificate(
             delivery=self.delivery.id,
             status="read" if self._readable and not self.stopped else "unreadable",
             bytes=self.delivery.bytes,
             sha256=self.delivery.sha256,
-            columns=dict(columns),
+            columns=columns,
             columns_missing=missing,
             problems=tuple(self.problems),
             **self.facts,
@@ -232,7 +241,15 @@ class Intake:
         return self._open_text()
 
     def accept_headers(self, headers: Sequence[str]) -> Layout:
-        """Fix the layout from the source headers and note drift; Unreadable where no header is known."""
+        """Fix the layout from the source headers and note drift; Unreadable where no header is known or there are more than MAX_COLUMNS."""
+        if len(headers) > MAX_COLUMNS:
+            raise unreadable(
+                self.delivery,
+                f"has {len(headers):,} columns; more than {MAX_COLUMNS:,} are taken for damage",
+                f"有 {len(headers):,} 列；超过 {MAX_COLUMNS:,} 列视为文件损坏",
+                "check the header line and the delimiter, then deliver it again",
+                "请检查表头与分隔符后重新交付",
+            )
         layout = Layout(headers, self.contract, self.mapping)
         if not layout.match.sources:
             raise Unreadable(_no_known_header(self.delivery, self.contract, len(headers)))
@@ -313,7 +330,10 @@ class Intake:
             width = 2 if name.startswith("utf-16") else 1
             header_bytes = len(header.decode("utf-8", "replace").encode(name, "replace"))
             blank_bytes = account.blank_bytes * width
-            row_bytes = counts.source_bytes - found.encoding.bom - header_bytes - blank_bytes
+            rest = counts.source_bytes - found.encoding.bom - blank_bytes
+            # A damaged character in the header is encoded again as a whole one, which may be longer than what stood there.
+            header_bytes = min(header_bytes, rest) if account.rows else rest
+            row_bytes = rest - header_bytes
         self.facts |= {
             "bytes_header": header_bytes,
             "bytes_rows": row_bytes,
@@ -550,8 +570,9 @@ def _text_header(head: bytes, dialect: txt.Dialect, intake: Intake) -> tuple[lis
 def _drift_problems(delivery: Delivery, contract: Feed, mapping: FeedMapping, layout: Layout) -> list[Problem]:
     problems = []
     severity: Any = "error" if mapping.drift == "stop" else "warn"
-    new = [name for name in layout.match.unknown if name not in layout.unnamed]
-    shown = ", ".join(new[:20]) + (" …" if len(new) > 20 else "")
+    unnamed, every = set(layout.unnamed), set(layout.names)
+    new = [name for name in layout.match.unknown if name not in unnamed]
+    shown = ", ".join(layout.told[name] for name in new[:20]) + (" …" if len(new) > 20 else "")
     fate = {
         "accept": ("kept raw", "原样保留"),
         "null": ("left empty", "置空"),
@@ -603,16 +624,14 @@ def _drift_problems(delivery: Delivery, contract: Feed, mapping: FeedMapping, la
                     field=name,
                 )
             )
-    problems += [_renamed_maybe(delivery, contract, column, header) for column, header in _similar(contract, layout.match)]
-    repeated = [
-        name for name in layout.names if "__" in name and name.rsplit("__", 1)[0] in layout.names and name.rsplit("__", 1)[1].isdigit()
-    ]
+    problems += [_renamed_maybe(delivery, contract, column, layout.told[header]) for column, header in _similar(contract, layout.match)]
+    repeated = [name for name in layout.names if "__" in name and name.rsplit("__", 1)[0] in every and name.rsplit("__", 1)[1].isdigit()]
     if repeated:
         problems.append(
             Problem(
                 kind="header_repeated",
-                message=f"{delivery.id}: {len(repeated)} headers occur twice; the later ones are kept raw as {', '.join(repeated[:10])}",
-                message_zh=f"{delivery.id}：{len(repeated)} 个表头重复；后者以 {'、'.join(repeated[:10])} 原样保留",
+                message=f"{delivery.id}: {len(repeated)} headers occur twice; the later ones are kept raw as {', '.join(layout.told[name] for name in repeated[:10])}",
+                message_zh=f"{delivery.id}：{len(repeated)} 个表头重复；后者以 {'、'.join(layout.told[name] for name in repeated[:10])} 原样保留",
                 remedy="give each column its own header",
                 remedy_zh="请为每列使用不同的表头",
                 count=len(repeated),

@@ -19,12 +19,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sources import encoding as enc
-from sources.intake import Damage, Intake, Layout, blank_problem, changed, json_text, malformed_problem, open_regular, unreadable
+from sources.intake import (
+    MAX_COLUMNS,
+    MAX_RATIO,
+    MAX_UNPACKED,
+    Damage,
+    Intake,
+    Layout,
+    blank_problem,
+    changed,
+    json_text,
+    malformed_problem,
+    open_regular,
+    unreadable,
+)
 from sources.landing import fingerprint
 from sources.text import KEPT_OF_LONG_LINE, MAX_RECORD, Rows
 
 _CHUNK = 50_000
-_MAX_KEYS = 20_000
 
 
 class _Number(float):
@@ -97,7 +109,7 @@ def read_json_lines(intake: Intake) -> Iterator[pa.RecordBatch]:
         parsed = _parsed(line) if line else None
         if parsed is not None:
             objects += 1
-            if len(keys) < _MAX_KEYS:
+            if len(keys) < MAX_COLUMNS:
                 keys |= dict.fromkeys(parsed)
     if not objects:
         stream.close()
@@ -167,7 +179,7 @@ def _object_rows(intake: Intake, stream: Any, found: enc.Survey, keys: list[str]
                 continue
             row_bytes += size
             parsed = _parsed(line)
-            if parsed is None or (len(keys) >= _MAX_KEYS and not parsed.keys() <= set(keys)):
+            if parsed is None or (len(keys) >= MAX_COLUMNS and not parsed.keys() <= set(keys)):
                 bad += 1
                 bad_rows = bad_rows if len(bad_rows) >= 20 else [*bad_rows, number]
                 malformed.append((number, line))
@@ -218,12 +230,23 @@ def read_parquet(intake: Intake) -> Iterator[pa.RecordBatch]:
 
 
 def _record_rows(intake: Intake, file: pq.ParquetFile, layout: Layout) -> Iterator[pa.RecordBatch]:
-    first = 1
+    first, unpacked = 1, 0
     try:
         for batch in file.iter_batches(batch_size=_CHUNK * 2):
             numbers = np.arange(first, first + batch.num_rows, dtype=np.int64)
             first += batch.num_rows
-            yield from layout.batches(intake.delivery, [text_of(column) for column in batch.columns], numbers, [])
+            columns = [text_of(column) for column in batch.columns]
+            unpacked += sum(column.nbytes for column in columns)
+            if unpacked > MAX_UNPACKED and unpacked > MAX_RATIO * intake.delivery.bytes:
+                raise unreadable(
+                    intake.delivery,
+                    f"unpacks to more than {unpacked >> 20} MiB; taken for a bomb",
+                    f"解压后超过 {unpacked >> 20} MiB；按压缩炸弹处理",
+                    "deliver the rows in several files",
+                    "请拆分为多个文件后重新交付",
+                    "file_too_large",
+                )
+            yield from layout.batches(intake.delivery, columns, numbers, [])
     except (pa.ArrowException, OSError) as error:
         raise unreadable(
             intake.delivery, "a part of the Parquet file is damaged", "Parquet 文件部分损坏", "deliver it again", "请重新交付"

@@ -30,7 +30,7 @@ THEMES = ("place", "organization", "person", "thing", "event", "sentiment", "sub
 looks, met, wrong = 0, set(), []
 while not stop.exists():
     try:
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             if way == "analyst.sql":
                 connection.execute((releases / "current" / "analyst.sql").read_text(encoding="utf-8"))
             else:
@@ -55,6 +55,7 @@ while not stop.exists():
             wrong.append(f"{name}: {counts[:4]}, the manifest says {said}")
         met.add(name)
         looks += 1
+        time.sleep(0.1)
     except Exception as error:
         wrong.append(f"{type(error).__name__}: {error}")
 print(json.dumps({"looks": looks, "met": sorted(met), "wrong": wrong[:5], "count": len(wrong)}))
@@ -68,8 +69,8 @@ def test_eight_readers_meet_whole_releases_only_while_releases_are_built_and_swi
     home = new_home("home")
     later = home / "later"
     later.mkdir()
-    # Half of the tickets come after the first release, so that releases differ in more than their name.
-    kept_back = sorted((home / "landing" / "ticket").iterdir())[-3:]
+    # The last tickets come after the first release, so that releases differ in more than their name.
+    kept_back = sorted((home / "landing" / "ticket").iterdir())[-2:]
     for folder in kept_back:
         folder.rename(later / folder.name)
     first = job.run(home, demo_district)

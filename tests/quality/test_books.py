@@ -10,7 +10,7 @@ from delivering import deliver, take_in
 
 from contracts.delivery import Certificate
 from contracts.load import feeds
-from quality.books import reconcile, repeated_rows
+from quality.books import check, reconcile, repeated_rows
 
 
 def row(**changes: object) -> dict[str, object]:
@@ -52,6 +52,20 @@ def test_every_kind_of_gap_is_found(changes: dict[str, object], counts: dict[str
     books = reconcile(pa.Table.from_pylist([row(**changes)]), **{**COUNTS, **counts})
     assert rule in books.violations["rule"].to_pylist()
     assert not books.balanced
+
+
+def test_a_gap_in_the_books_is_an_error_that_names_delivery_and_counts() -> None:
+    assert check(reconcile(pa.Table.from_pylist([row()]), **COUNTS)).passed
+    broken = check(reconcile(pa.Table.from_pylist([row()]), **{**COUNTS, "clean": {"ticket/2024-03/a.csv": 6}}))
+    assert (broken.passed, broken.severity, broken.violations, broken.rows_checked) == (False, "error", 1, 1)
+    assert broken.examples == ("ticket/2024-03/a.csv: the clean table does not hold the rows accepted (7 expected, 6 found)",)
+
+
+def test_a_stopped_delivery_has_its_rows_in_quarantine_alone() -> None:
+    name = "ticket/2024-03/a.csv"
+    stopped = row(status="stopped", rows_refused=10, rows_accepted=0, rows_repeated=0)
+    assert reconcile(pa.Table.from_pylist([stopped]), raw={name: 10}, clean={}, quarantined={name: 10}).balanced
+    assert not reconcile(pa.Table.from_pylist([stopped]), raw={name: 10}, clean={name: 1}, quarantined={name: 10}).balanced
 
 
 def test_bytes_that_do_not_add_up_are_found() -> None:

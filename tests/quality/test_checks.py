@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from contracts import tables
@@ -18,6 +19,7 @@ from contracts.model import Column, Table, TableRule
 from contracts.schema import create_table
 from quality.check_report import report_html, report_json
 from quality.checks import BOOKS, CheckResult, run_checks
+from quality.drift import DISTRIBUTION_SCHEMA
 
 AS_OF = dt.date(2024, 6, 30)
 
@@ -216,6 +218,44 @@ def test_a_stale_feed_is_found(connection: duckdb.DuckDBPyConnection, required: 
     assert deliveries(connection, required=required, when_missing="stop", stale_after_days=3) == found
 
 
+@pytest.mark.parametrize(("most", "refused", "passed"), [(0.1, 100, True), (0.1, 101, False), (1.0, 1000, None)])
+def test_a_delivery_with_too_many_refused_rows_blocks(
+    connection: duckdb.DuckDBPyConnection, most: float, refused: int, passed: bool | None
+) -> None:
+    books(connection, [("ticket", AS_OF, 10)])
+    connection.execute(f"UPDATE {BOOKS} SET rows_read = 1000, rows_refused = {refused}")
+    mapping = FeedMapping.model_validate({"max_refused_share": most})
+    district = District(name="test", title="t", title_zh="测", grammar="mainland", feeds={"ticket": mapping})
+    found = {result.rule: result for result in run_checks(connection, [tables()[BOOKS]], district=district, as_of=AS_OF)}
+    result = found.get("refused_share:ticket")
+    assert (result and (result.passed, result.severity)) == (None if passed is None else (passed, "error"))
+
+
+@pytest.mark.parametrize(("day", "psi", "passed"), [(AS_OF, 0.3, False), (AS_OF, 0.2, True), (AS_OF + dt.timedelta(days=1), 0.3, True)])
+def test_another_distribution_on_the_latest_day_warns(
+    connection: duckdb.DuckDBPyConnection, day: dt.date, psi: float, passed: bool
+) -> None:
+    books(connection, [("ticket", AS_OF, 10)])
+    before = AS_OF - dt.timedelta(days=1)
+    made = pa.Table.from_pylist(
+        [
+            {"feed": "ticket", "day": one, "field": "kind", "rows": 500, "former_days": 8, "former_rows": 4000, "psi": value, "most": 0.25}
+            for one, value in ((before, 0.9), (day, psi))
+            if one != day or day <= AS_OF
+        ]
+        + [{"feed": "ticket", "day": AS_OF, "field": "kind", "psi": 0.1, "most": 0.25}] * (day > AS_OF)
+        + [{"feed": "ticket", "day": day, "field": "kind", "psi": psi, "most": 0.25}] * (day > AS_OF),
+        DISTRIBUTION_SCHEMA,
+    )
+    connection.register("made", made)
+    connection.execute("CREATE TABLE distributions AS SELECT * FROM made")
+    district = District(name="test", title="t", title_zh="测", grammar="mainland", feeds={"ticket": FeedMapping()})
+    results = run_checks(connection, [tables()[BOOKS]], district=district, as_of=AS_OF, distributions="distributions")
+    found = {result.rule: result for result in results}
+    assert (found["drift:ticket.kind"].passed, found["drift:ticket.kind"].severity) == (passed, "warn")
+    assert found["drift:ticket.status"].passed
+
+
 def test_records_that_are_no_event_or_two_are_found(connection: duckdb.DuckDBPyConnection) -> None:
     books(connection, [("ticket", AS_OF, 2)])
     connection.execute(
@@ -237,6 +277,15 @@ def test_the_report_is_offline_and_names_what_broke(connection: duckdb.DuckDBPyC
     assert "min:number" in page
     assert "<td>4</td>" in page
     assert [one["rule"] for one in json.loads(report_json(results))] == [result.rule for result in results]
+
+
+def test_the_report_holds_the_books_and_marks_what_does_not_add_up() -> None:
+    line = dict.fromkeys((column.name for column in tables()[BOOKS].columns), 0)
+    sound = line | {"feed": "ticket", "delivery": "ticket/2024-06-30/a.csv", "version": 1, "status": "accepted", "rows_read": 12_345}
+    page = report_html([], title="Town", title_zh="镇", books=[sound, sound | {"delivery": "ticket/2024-06-29/b.csv", "difference": 7}])
+    for expected in ("账目", "ticket/2024-06-30/a.csv", "12,345", "24,690", "差额 difference 7", 'class="number failed">7</td>'):
+        assert expected in page
+    assert "账目" not in report_html([], title="Town", title_zh="镇")
 
 
 def test_great_expectations_is_loaded_only_when_checks_run_and_without_charts() -> None:

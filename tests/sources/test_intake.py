@@ -106,6 +106,23 @@ def test_files_without_a_known_header_or_without_anything_are_unreadable(tmp_pat
         assert_balanced(result, len(content))
 
 
+def test_values_that_slid_into_the_header_line_are_told_nowhere(tmp_path: Path) -> None:
+    header = "工单编号,登记时间,姓名,电话T1,2024-03-01,张三,13800138000," + "很长的内容" * 20
+    result = take_in(deliver(tmp_path, f"{header}\nT2,2024-03-02,x,x,x,x,x,x\n".encode()))
+    told = result.certificate.model_dump_json()
+    for value in ("13800138000", "很长的内容"):
+        assert value not in told
+    assert "column 7 (not shown, 11 characters)" in result.certificate.columns
+    assert "13800138000" in result.raw.column_names, "raw keeps what came"
+
+
+def test_a_damaged_header_of_two_byte_characters_keeps_the_books(tmp_path: Path) -> None:
+    content = bytearray("\ufeff工单编号,登记时间\nT1,2024-03-01\n".encode("utf-16-le"))
+    for place in range(3, len(content)):
+        damaged = bytes(content[:place] + b"\0" + content[place:])
+        assert_balanced(take_in(deliver(tmp_path, damaged)), len(damaged))
+
+
 def test_drift_policies_accept_null_and_stop(tmp_path: Path) -> None:
     content = b"ticket_no,created_at,new\nT1,2024-03-01,x\n"
     assert take_in(deliver(tmp_path, content)).raw["new"].to_pylist() == ["x"]

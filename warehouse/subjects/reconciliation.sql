@@ -1,5 +1,6 @@
 -- A row read is accepted or refused; an accepted row lies in the clean table unless its delivery was replaced; a row of the latest
--- state arrives in its theme table, and a report also in event.event. The difference adds up what breaks any of them.
+-- state arrives in its theme table, and a report also in event.event; a row of a feed with addresses is linked at some level or at none. The
+-- difference adds up what breaks any of them.
 WITH delivered AS (
   SELECT
     d.feed, d.read_as, d.delivery, d.version, d.day, d.status, COALESCE(d.bytes, 0) AS bytes, COALESCE(d.rows_read, 0) AS rows_read,
@@ -102,6 +103,7 @@ counted AS (
   SELECT
     d.feed, d.delivery, d.version, d.day, d.status, d.bytes, d.rows_read, d.rows_malformed, d.rows_refused, d.rows_accepted, d.rows_repeated,
     d.status = 'accepted' AS is_current,
+    d.read_as NOT IN ('address_register', 'device_reading', 'satisfaction') AS has_addresses,
     CASE WHEN d.status = 'replaced' THEN d.rows_accepted ELSE 0 END AS rows_replaced,
     -- Only the current version of a delivery has its rows in the lake.
     CASE WHEN d.status = 'accepted' THEN COALESCE(c.row_count, 0) ELSE 0 END AS rows_in_clean,
@@ -149,6 +151,11 @@ SELECT
   rows_in_event,
   CASE WHEN status IN ('accepted', 'replaced') THEN ABS(rows_read - rows_refused - rows_accepted) ELSE 0 END
   + CASE WHEN is_current THEN ABS(rows_accepted - rows_in_clean) ELSE 0 END
+  + CASE
+    WHEN is_current AND has_addresses
+      THEN ABS(rows_in_clean - linked_door - linked_way - linked_community - linked_division - not_linked)
+    ELSE 0
+  END
   + COALESCE(ABS(rows_in_latest - rows_in_theme), 0)
   + COALESCE(ABS(rows_in_latest - rows_in_event), 0) AS difference
 FROM counted
