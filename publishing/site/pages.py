@@ -458,14 +458,14 @@ class Pages:
         table, column = self._parted(step.target)
         link = f"{table}.html#{column}" if column else f"{table}.html"
         sql = self.shared.sql.get(table, {}).get(column, "") if step.depth <= _SQL_DEPTH else ""
-        most = _SQL_LENGTH // step.depth
+        most, listed = _SQL_LENGTH // step.depth, _SOURCES // step.depth
         sql = sql if len(sql) <= most else f"{sql[:most]} …"
         return {
             "depth": min(step.depth, 9),
             "target": step.target,
             "link": link,
             "sql": sql,
-            "sources": ", ".join(step.sources[:_SOURCES]) + (f" … +{len(step.sources) - _SOURCES}" if len(step.sources) > _SOURCES else ""),
+            "sources": ", ".join(step.sources[:listed]) + (f" … +{len(step.sources) - listed}" if len(step.sources) > listed else ""),
             "whole": step.whole,
         }
 
