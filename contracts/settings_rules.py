@@ -167,6 +167,16 @@ def _category_word(district: District, lines: Sequence[Numbered], read: Read) ->
             yield f"category_word.csv:{number}: {'>'.join(path)} is not in category.csv; remedy: correct the path or add the leaf"
 
 
+def _deadline(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
+    if _folder(district, "deadline") != _folder(district, "category"):
+        return  # deadlines written for another tree: those that do not fit this one never apply
+    known = {path[:depth] for path in leaves(read("category")) for depth in (1, 2)}
+    for number, row in lines:
+        path = tuple(row[level] for level in ("category_1", "category_2") if row[level] != "*")
+        if path and path not in known:
+            yield f"deadline.csv:{number}: {'>'.join(path)} is not in category.csv; remedy: correct the path, * stands for all"
+
+
 def _category(district: District, lines: Sequence[Numbered], read: Read) -> Iterator[str]:
     codes: dict[str, int] = {}
     for number, row in lines:
@@ -292,6 +302,7 @@ _RULES: dict[str, Callable[[District, Sequence[Numbered], Read], Iterator[str]]]
     "category": _category,
     "category_map": _category_map,
     "category_word": _category_word,
+    "deadline": _deadline,
     "flow": _flow,
     "channel": _channel,
     "industry_grid": _industry_grid,

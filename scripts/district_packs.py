@@ -228,7 +228,8 @@ def pingshan() -> None:
         "坪山融媒",
         "区政府在线网站",
     ]
-    channels: list[tuple[str, str, str, str]] = [(name, "综合渠道", "区政务服务和数据管理局", "") for name in listed]
+    aliases = {"12345政务服务便民热线": "12345;12345热线", "数字化城管": "12319;城管热线", "区政府在线网站": "政府信箱"}
+    channels: list[tuple[str, str, str, str]] = [(name, "综合渠道", "区政务服务和数据管理局", aliases.get(name, "")) for name in listed]
     for street in streets:
         for kind in ("来访接待", "值班电话", "微信公众号", "网格巡查", "党群服务中心", "民意速办", "综合治理中心", "志愿者上报"):
             channels.append((f"{street}{kind}", "街道渠道", street, ""))

@@ -14,7 +14,7 @@ from pipelines.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = ("README.md", "README.zh-CN.md")
-PAGES = (*READMES, "docs/getting-started.md", "docs/operations.md", "docs/analysts.md")
+PAGES = (*READMES, "docs/getting-started.md", "docs/operations.md", "docs/analysts.md", "docs/systems.md", "docs/systems.zh-CN.md")
 COMMAND: Any = typer.main.get_command(app)
 
 pages = pytest.mark.parametrize("page", PAGES)

@@ -60,6 +60,15 @@ class City:
         made = json.loads((self.folder / "tables.json").read_text(encoding="utf-8"))
         return {name: table for name, table in tables().items() if name in made}
 
+    def answered(self, queries: Sequence[str]) -> dict[str, int]:
+        """Rows that each query gives, from the libraries of its one audience."""
+        given = {}
+        for query in queries:
+            named = {found[0] for found in _NAME.finditer(query) if found[0] in tables()}
+            assert {tables()[name].audiences == ("restricted",) for name in named} == {query.startswith("-- restricted")}, query
+            given[query] = len(self.rows(query))
+        return given
+
     def value(self, sql: str) -> object:
         return self.rows(sql)[0][0]
 
@@ -186,6 +195,18 @@ def town(shared: Path) -> Callable[..., City]:
         return City(_once(target, lambda: _built(Lake(open_home(home).lake), district, as_of, target, only=only)))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def queries() -> Callable[[str], list[str]]:
+    """Gives the queries of a pack's section in docs/systems.md."""
+    page = (Path(__file__).parents[2] / "docs" / "systems.md").read_text(encoding="utf-8")
+
+    def of(pack: str) -> list[str]:
+        section = next(part for part in re.split(r"(?m)^## ", page) if f"Pack `{pack}`" in part)
+        return re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+
+    return of
 
 
 @pytest.fixture

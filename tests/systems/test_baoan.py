@@ -57,3 +57,9 @@ def test_the_district_chooses_the_pairs_and_the_least_confidence(city, pack_copy
     )
     buildings = baoan.value("SELECT count(*) FROM subject.five_code_crosswalk WHERE from_kind = 'building'")
     assert chosen == [("building", "address", buildings, True), ("person", "house", surer, True)]
+
+
+def test_the_queries_of_the_page_have_answers(baoan, queries) -> None:
+    given = baoan.answered(queries("baoan"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

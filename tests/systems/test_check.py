@@ -42,6 +42,13 @@ SPOILT = {
     "rank": ("nanshan", "grade_rule.csv", "A,A级（低风险）,4", "A,A级（低风险）,3", "grade_rule.csv:8: rank: 3 is that of B in line 6"),
     "channel named twice": ("pingshan", "channel.csv", "市长信箱,综合渠道", "12345政务服务便民热线,综合渠道", "channel.csv:3: the same channel as in line 2"),
     "map into nowhere": ("luohu", "category_map.csv", ",true\n", ",true\n示例,*,*,示例,示例,示例,true\n", "category_map.csv:3: 示例>示例>示例 is no leaf of category.csv"),
+    "deadline of no class": (
+        "pingshan",
+        "deadline.csv",
+        "complaint,能源保障,燃气安全",
+        "complaint,能源保障,燃气",
+        "deadline.csv:10: 能源保障>燃气 is not in category.csv",
+    ),
     "nodes of a flow": ("pingshan", "flow.csv", "simple,简易流程,checked,closed,true\n", "", "declared.flow_nodes.simple: 5 declared, flow.csv has 4"),
     "count of something unknown": ("luohu", "district.yaml", "source: {rows: 17}", "sources: {rows: 17}", "declared.counts.sources: no such setting"),
     "base that is not there": ("luohu", "district.yaml", "based_on: demo", "based_on: luohu", "based_on: luohu is based on this district itself"),

@@ -83,3 +83,9 @@ def test_the_loop_goes_from_filing_over_dispatch_and_check_to_closing(platform) 
     assert all(None not in times for times in whole)
     jumped = "SELECT l.event_id FROM subject.closed_loop AS l WHERE l.illegal_steps <> (SELECT count(*) FROM event.event_node AS n WHERE n.event_id = l.event_id AND NOT n.is_legal)"
     assert platform.rows(jumped) == []
+
+
+def test_the_queries_of_the_page_have_answers(platform, queries) -> None:
+    given = platform.answered(queries("china_mobile"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

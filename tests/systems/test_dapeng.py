@@ -6,8 +6,6 @@ import duckdb
 import polars as pl
 import pytest
 
-from contracts import tables
-
 
 @pytest.fixture(scope="module")
 def dapeng(city):
@@ -21,7 +19,6 @@ def test_every_item_belongs_to_one_of_14_hot_domains(dapeng) -> None:
     assert dapeng.value("SELECT count(DISTINCT domain) FROM subject.hot_topic") >= 5
 
 
-@pytest.mark.skipif("event.event_cluster" not in tables(), reason="reports are not joined to matters yet")
 def test_a_matter_reported_again_is_found_whoever_reports_it_in_whatever_channel(dapeng, shared) -> None:
     truth = pl.read_parquet(shared / "home" / "truth" / "matter.parquet").select("feed", "record_key", "matter")
     columns = ("event_id", "matter_id", "feed", "record_key", "reporter_key")
@@ -34,15 +31,17 @@ def test_a_matter_reported_again_is_found_whoever_reports_it_in_whatever_channel
     pairs = both.join(both, on="matter_id", suffix="_2").filter(pl.col("event_id") < pl.col("event_id_2"))
     right = pairs.filter(pl.col("matter") == pl.col("matter_2"))
     assert right.height / pairs.height > 0.9
+    true_pairs = both.join(both, on="matter", suffix="_2").filter(pl.col("event_id") < pl.col("event_id_2"))
+    assert right.height / true_pairs.height > 0.5
     assert right.filter(pl.col("reporter_key") != pl.col("reporter_key_2")).height > 0
     assert right.filter(pl.col("feed") != pl.col("feed_2")).height > 0
 
 
-@pytest.mark.skipif("subject.hot_word" not in tables(), reason="hot words are not made yet")
 def test_hot_words_have_weights(dapeng) -> None:
-    words = dapeng.rows("SELECT word, weight FROM subject.hot_word ORDER BY weight DESC")
+    words = dapeng.rows("SELECT word, reports, usual, weight FROM subject.hot_word")
     assert words
-    assert all(weight is not None for _, weight in words)
+    assert all(weight is not None for *_, weight in words)
+    assert all(reports > usual for _, reports, usual, _ in words)
 
 
 def test_reports_join_to_people_by_a_keyed_pseudonym_and_no_name_is_seen(dapeng, lake) -> None:
@@ -60,3 +59,9 @@ def test_reports_join_to_people_by_a_keyed_pseudonym_and_no_name_is_seen(dapeng,
 def test_the_same_phone_has_the_same_pseudonym_in_every_feed(dapeng) -> None:
     both = "SELECT count(DISTINCT t.caller_key) FROM event.ticket AS t JOIN event.petition AS p ON p.petitioner_key = t.caller_key"
     assert dapeng.value(both) > 0
+
+
+def test_the_queries_of_the_page_have_answers(dapeng, queries) -> None:
+    given = dapeng.answered(queries("dapeng"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

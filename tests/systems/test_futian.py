@@ -75,3 +75,9 @@ def test_70_services_are_done_at_home(futian) -> None:
         "SELECT count(*), count(DISTINCT item_code), count(*) FILTER (at_home), count(department) FROM organization.service_item"
     ) == [(70, 70, 70, 70)]
     assert futian.value("SELECT count(DISTINCT household_key) FROM subject.eligibility_list WHERE at_home") > 0
+
+
+def test_the_queries_of_the_page_have_answers(futian, queries) -> None:
+    given = futian.answered(queries("futian"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

@@ -66,3 +66,9 @@ def test_the_target_is_the_district_s(city, pack_copy) -> None:
         "SELECT target_minutes, (p95_minutes <= 120) = meets_target FROM subject.dispatch_latency"
     )
     assert set(said) == {(120, True)}
+
+
+def test_the_queries_of_the_page_have_answers(guangming, queries) -> None:
+    given = guangming.answered(queries("guangming"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

@@ -105,3 +105,9 @@ def test_a_figure_that_the_rows_do_not_bear_out_does_not_agree(town, pack_copy) 
     town = town(folder, AS_OF, written(), *TABLES)
     said = town.rows("SELECT figure, stated, computed FROM subject.published_figure WHERE NOT agrees ORDER BY figure")
     assert said == [("2022-08-issues", 24, 22), ("text-handled-pct", 99, 100)]
+
+
+def test_the_queries_of_the_page_have_answers(hubei, queries) -> None:
+    given = hubei.answered(queries("hubei"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

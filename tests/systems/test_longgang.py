@@ -90,3 +90,9 @@ def test_a_source_fills_the_library_that_it_is_registered_for(longgang, city) ->
     assert longgang.rows("SELECT steward, rows_accepted FROM subject.source_catalogue WHERE library = 'economy' AND deliveries > 0") == [
         ("区投资推广和企业服务中心", 1)
     ]
+
+
+def test_the_queries_of_the_page_have_answers(longgang, queries) -> None:
+    given = longgang.answered(queries("longgang"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

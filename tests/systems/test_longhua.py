@@ -55,3 +55,9 @@ def test_a_breach_is_an_event_of_its_own_with_the_reading_as_evidence(longhua) -
     assert (
         longhua.rows("SELECT event_id FROM event.event WHERE feed = 'device_reading' AND (record_key IS NULL OR source_row IS NULL)") == []
     )
+
+
+def test_the_queries_of_the_page_have_answers(longhua, queries) -> None:
+    given = longhua.answered(queries("longhua"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

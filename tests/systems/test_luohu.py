@@ -73,3 +73,9 @@ def test_a_service_finds_its_people_and_their_households(luohu) -> None:
                 expected.add((item, person, household))
     assert expected
     assert set(luohu.rows("SELECT item_code, person_key, household_key FROM subject.eligibility_list")) == expected
+
+
+def test_the_queries_of_the_page_have_answers(luohu, queries) -> None:
+    given = luohu.answered(queries("luohu"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

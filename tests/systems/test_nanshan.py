@@ -7,7 +7,6 @@ import csv
 import pytest
 
 from assets.home import shipped_districts
-from contracts import tables
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +23,16 @@ def test_all_channels_stand_in_one_table_each_report_once(nanshan) -> None:
     assert nanshan.rows("SELECT event_id FROM subject.event_full_scope GROUP BY event_id HAVING count(*) > 1") == []
 
 
-@pytest.mark.skipif("event.event_cluster" not in tables(), reason="reports are not joined to matters yet")
 def test_reports_of_one_matter_share_one_id(nanshan) -> None:
     ids = nanshan.rows(
         "SELECT e.event_id FROM event.event AS e LEFT JOIN event.event_cluster AS c ON c.event_id = e.event_id"
         " WHERE e.feed IN ('ticket', 'petition', 'grid_event', 'hazard') GROUP BY e.event_id HAVING count(DISTINCT c.matter_id) <> 1"
     )
     assert ids == []
-    assert nanshan.value("SELECT count(*) FROM (SELECT matter_id FROM event.event_cluster GROUP BY matter_id HAVING count(*) > 1)") > 0
+    across = "SELECT count(*) FROM (SELECT matter_id FROM subject.event_full_scope GROUP BY matter_id HAVING count(DISTINCT feed) > 1)"
+    assert nanshan.value(across) > 0
+    differing = "SELECT e.event_id FROM subject.event_full_scope AS e JOIN event.event_cluster AS c ON c.event_id = e.event_id WHERE c.matter_id <> e.matter_id"
+    assert nanshan.rows(differing) == []
 
 
 def test_1610_grid_cells_are_dated(nanshan) -> None:
@@ -53,3 +54,9 @@ def test_every_rented_building_has_the_gravest_grade_whose_rule_it_meets(nanshan
         measured = {**dict(zip(measures, found, strict=True)), "any": 0}
         assert grade == next(rule["grade"] for rule in rules if measured[rule["measure"]] >= int(rule["amount"])), building
     assert {row[1] for row in rented} >= {"A", "B", "C"}
+
+
+def test_the_queries_of_the_page_have_answers(nanshan, queries) -> None:
+    given = nanshan.answered(queries("nanshan"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

@@ -73,6 +73,7 @@ def test_148_channels_come_together_in_one_stream(pingshan) -> None:
 def test_the_tree_has_17_classes_189_groups_and_512_items_and_is_strict(pingshan) -> None:
     levels = pingshan.rows("SELECT level, count(*) FROM organization.category WHERE origin = 'district' GROUP BY level ORDER BY level")
     assert levels == [(1, 17), (2, 189), (3, 512)]
+    assert pingshan.rows("SELECT DISTINCT synthetic FROM organization.category WHERE origin = 'district'") == [(True,)]
     orphans = "SELECT c.category_key FROM organization.category AS c LEFT JOIN organization.category AS p ON p.category_key = c.parent_key AND p.level = c.level - 1 WHERE c.level > 1 AND p.category_key IS NULL"
     assert pingshan.rows(orphans) == []
     counts = pingshan.rows(
@@ -147,3 +148,9 @@ def test_every_item_has_one_department_on_every_day(pingshan) -> None:
     leaves = {tuple(row[level] for level in ("category_1", "category_2", "category_3")) for row in setting("category")}
     answers = pingshan.rows("SELECT category_1, category_2, category_3, count(DISTINCT responsible_code) FROM event.event GROUP BY ALL")
     assert {row[:3]: row[3] for row in answers} == dict.fromkeys(leaves, 1)
+
+
+def test_the_queries_of_the_page_have_answers(pingshan, queries) -> None:
+    given = pingshan.answered(queries("pingshan"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

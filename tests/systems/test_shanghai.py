@@ -77,3 +77,9 @@ def test_the_visit_log_says_whom_which_worker_met_and_when(shanghai) -> None:
     assert known - len(shanghai.rows(stray)) > 0.9 * known
     last = "SELECT l.household_key FROM subject.household_ledger AS l JOIN (SELECT household_key, max(visited_at) AS at FROM person.visit GROUP BY 1) AS v ON v.household_key = l.household_key WHERE l.last_visited_at IS DISTINCT FROM v.at"
     assert shanghai.rows(last) == []
+
+
+def test_the_queries_of_the_page_have_answers(shanghai, queries) -> None:
+    given = shanghai.answered(queries("shanghai"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

@@ -82,3 +82,9 @@ def test_an_item_without_department_for_a_while_does_not_load(pack_copy) -> None
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(ContractError, match=r"responsibility\.csv:2: .*has no department from 2024-05-01; remedy"):
         load_setting(load_district(folder), "responsibility")
+
+
+def test_the_queries_of_the_page_have_answers(yantian, queries) -> None:
+    given = yantian.answered(queries("yantian"))
+    assert given
+    assert [query for query, rows in given.items() if rows == 0] == []

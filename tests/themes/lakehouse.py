@@ -34,7 +34,7 @@ ADDRESSES = {
     " neighbourhood_key, district, street, community, neighbourhood, score DOUBLE, margin DOUBLE, reason_code",
 }
 LEDGER = {
-    "deliveries": "delivery, feed, date, day DATE, file, sha256, bytes BIGINT, status, rows_read BIGINT, rows_malformed BIGINT, rows_accepted BIGINT,"
+    "deliveries": "delivery, feed, read_as, date, day DATE, file, sha256, bytes BIGINT, status, rows_read BIGINT, rows_malformed BIGINT, rows_accepted BIGINT,"
     " rows_refused BIGINT, rows_repeated BIGINT, certificate, mapping_fingerprint, version BIGINT",
     "value_notes": "delivery, field, rule, rows BIGINT, first_row BIGINT, message, message_zh",
 }

@@ -88,7 +88,7 @@ def test_all_tables_build_where_no_feed_ever_came() -> None:
     house = lakehouse()
     house.build()
     filled = {name for name in TABLES if house.rows(f"SELECT 1 FROM {name} LIMIT 1")}
-    assert filled == {"subject.catalogue", "subject.metric"}
+    assert filled == {"event.work_day", "subject.catalogue", "subject.metric"}
     assert len(house.rows("SELECT table_name FROM subject.catalogue")) == len(TABLES)
 
 

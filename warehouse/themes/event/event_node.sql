@@ -75,15 +75,23 @@ numbered AS (
 flows AS (
   SELECT DISTINCT flow FROM district.flow
 ),
+-- Steps that would be legal with one node between them: the version that said so may have been refused or never delivered.
+with_one_between AS (
+  SELECT DISTINCT a.flow, a.from_status, b.to_status
+  FROM district.flow AS a JOIN district.flow AS b ON b.flow = a.flow AND b.from_status = a.to_status
+),
 judged AS (
   SELECT
     n.feed || ':' || n.record_key AS event_id, n.node_no, n.feed, n.status, n.entered_at, n.left_at, n.previous_status, n.department, n.flow,
     CASE WHEN f.flow IS NOT NULL THEN s.flow IS NOT NULL OR n.status = n.previous_status END AS is_legal,
+    f.flow IS NOT NULL AND s.flow IS NULL AND n.status IS DISTINCT FROM n.previous_status AND g.flow IS NOT NULL AS is_gap,
     n.status = 'returned' AND n.status IS DISTINCT FROM n.previous_status AS is_return,
     n.is_reported, n.delivery, n.delivery_date, n.source_row
   FROM numbered AS n
   LEFT JOIN flows AS f ON f.flow = n.flow
   LEFT JOIN district.flow AS s ON s.flow = n.flow AND s.from_status = COALESCE(n.previous_status, 'start') AND s.to_status = n.status
+  LEFT JOIN with_one_between AS g
+    ON g.flow = n.flow AND g.from_status = COALESCE(n.previous_status, 'start') AND g.to_status = n.status
 ),
 without_status AS (
   SELECT event_id, 'ticket' AS feed, record_key, reported_at, flow, delivery, delivery_date, source_row FROM event.ticket WHERE status IS NULL
@@ -102,13 +110,13 @@ without_status AS (
 ),
 nodes AS (
   SELECT
-    event_id, node_no, feed, status, entered_at, left_at, previous_status, department, flow, is_legal, is_return, is_reported, delivery,
+    event_id, node_no, feed, status, entered_at, left_at, previous_status, department, flow, is_legal, is_gap, is_return, is_reported, delivery,
     delivery_date, source_row
   FROM judged
   UNION ALL
   SELECT
     w.event_id, 1 AS node_no, w.feed, 'received' AS status, w.reported_at AS entered_at, NULL AS left_at, NULL AS previous_status,
-    NULL AS department, w.flow, NULL AS is_legal, FALSE AS is_return, TRUE AS is_reported, w.delivery, w.delivery_date, w.source_row
+    NULL AS department, w.flow, NULL AS is_legal, FALSE AS is_gap, FALSE AS is_return, TRUE AS is_reported, w.delivery, w.delivery_date, w.source_row
   FROM without_status AS w LEFT JOIN judged AS j ON j.event_id = w.event_id AND j.node_no = 1
   WHERE j.event_id IS NULL
 )
@@ -124,6 +132,7 @@ SELECT
   department AS department_delivered,
   flow,
   is_legal,
+  is_gap,
   is_return,
   is_reported,
   delivery,

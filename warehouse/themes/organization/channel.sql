@@ -30,7 +30,8 @@ SELECT
   COALESCE(d.feeds, 0) AS feeds,
   COALESCE(d.events, 0) AS events,
   d.first_reported_at,
-  d.last_reported_at
+  d.last_reported_at,
+  COALESCE(l.synthetic, FALSE) AS synthetic
 FROM channels AS c
 LEFT JOIN district.channel AS l ON l.channel = c.channel
 LEFT JOIN delivered AS d ON d.channel = c.channel

@@ -1,5 +1,5 @@
 WITH listed AS (
-  SELECT department_code, name, kind, parent_code, aliases, credit_code FROM district.department
+  SELECT department_code, name, kind, parent_code, aliases, credit_code, COALESCE(synthetic, FALSE) AS synthetic FROM district.department
 ),
 known_names AS (
   SELECT name FROM listed
@@ -20,12 +20,13 @@ unlisted AS (
   SELECT d.name FROM delivered AS d LEFT JOIN known_names AS k ON k.name = d.name WHERE k.name IS NULL
 ),
 departments AS (
-  SELECT department_code, name, kind, parent_code, aliases, credit_code, 'district' AS origin FROM listed
+  SELECT department_code, name, kind, parent_code, aliases, credit_code, 'district' AS origin, synthetic FROM listed
   UNION ALL
   SELECT
-    '~' || name AS department_code, name, NULL AS kind, NULL AS parent_code, NULL AS aliases, NULL AS credit_code, 'feed' AS origin
+    '~' || name AS department_code, name, NULL AS kind, NULL AS parent_code, NULL AS aliases, NULL AS credit_code, 'feed' AS origin,
+    FALSE AS synthetic
   FROM unlisted
 )
-SELECT department_code, name, kind, parent_code, aliases, credit_code, origin
+SELECT department_code, name, kind, parent_code, aliases, credit_code, origin, synthetic
 FROM departments
 ORDER BY department_code
