@@ -32,7 +32,14 @@ _DONE = ("handled", "checked", "closed")
 _LOGGED = ("event.event_node.status", "event.event_node.previous_status", "event.event_node.entered_at", "event.event_node.left_at")
 _FITS = tuple(f"{table}.{part}" for table in ("event.event", "district.deadline") for part in _SITUATION)
 _RULED = (*_FITS, "district.deadline.amount", "district.deadline.unit")
-_DUE = (*_RULED, *_LOGGED, "event.event.reported_at", "event.event.due_at_delivered", "district.special_day.day", "district.special_day.works")
+_DUE = (
+    *_RULED,
+    *_LOGGED,
+    "event.event.reported_at",
+    "event.event.due_at_delivered",
+    "district.special_day.day",
+    "district.special_day.works",
+)
 _OUTCOME = ("event.event.is_done", "event.event.status", "event.event.handled_at", "event.event.handled_in_time")
 ORIGINS = {
     "event_id": ("event.event.event_id",),
@@ -54,9 +61,11 @@ def deadlines(inputs: Mapping[str, pa.Table], context: StepContext) -> pa.Table:
     """`event.deadline` from INPUTS: one row per event, ordered by event_id."""
     asked = ["event_id", *_SITUATION, "reported_at", "status", "is_done", "handled_at", "handled_in_time", "due_at_delivered"]
     events = _table(inputs["event.event"].select(asked))
-    nodes = _until(_table(inputs["event.event_node"].select(["event_id", "status", "previous_status", "entered_at", "left_at"])), context.as_of)
+    log = _table(inputs["event.event_node"].select(["event_id", "status", "previous_status", "entered_at", "left_at"]))
+    nodes = _until(log, context.as_of)
+    events = _as_it_was(events, log, nodes, context.as_of)
     calendar = clock.Calendar.of(context.district_folder, inputs["district.special_day"])
-    events = _with_rule(_as_it_was(events, nodes, context.as_of), _table(inputs["district.deadline"]))
+    events = _with_rule(events, _table(inputs["district.deadline"]))
     events = _with_pauses(events, nodes, context.as_of, calendar)
     judged = _with_state(_with_due(events, calendar), context.as_of)
     schema = arrow_schema(contracts.tables()["event.deadline"].columns)
@@ -77,9 +86,9 @@ def _until(nodes: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
     )
 
 
-def _as_it_was(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
-    """Events with is_done and handled_at as they were; only those handled later differ from what `event.event` says."""
-    later = events.filter(pl.col("handled_at") > as_of).select("event_id")
+def _as_it_was(events: pl.DataFrame, log: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """Events with is_done and handled_at as they were; only those of which something happened later differ from `event.event`."""
+    later = log.filter(pl.col("entered_at") > as_of).select("event_id").unique()
     if not later.height:
         return events
     earlier = (
@@ -94,14 +103,15 @@ def _as_it_was(events: pl.DataFrame, nodes: pl.DataFrame, as_of: dt.datetime) ->
             .alias("was_handled_at"),
         )
     )
-    changed = (pl.col("handled_at") > as_of).fill_null(False)
+    changed = pl.col("changed").fill_null(False)
     return (
-        events.join(earlier, on="event_id", how="left", maintain_order="left")
+        events.join(later.with_columns(pl.lit(True).alias("changed")), on="event_id", how="left", maintain_order="left")
+        .join(earlier, on="event_id", how="left", maintain_order="left")
         .with_columns(
             pl.when(changed).then(pl.col("was_done").fill_null(False)).otherwise("is_done").alias("is_done"),
             pl.when(~changed).then("handled_at").when(pl.col("was_done")).then("was_handled_at").alias("handled_at"),
         )
-        .drop("was_done", "was_handled_at")
+        .drop("changed", "was_done", "was_handled_at")
     )
 
 

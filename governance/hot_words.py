@@ -30,7 +30,13 @@ from contracts.step import StepContext
 from governance import segmentation
 
 INPUTS = ("event.event", "place.community", "district.category_word")
-_COUNTED = ("event.event.title_redacted", "event.event.body_redacted", "event.event.reported_on", "event.event.feed", "event.event.reporter_key")
+_COUNTED = (
+    "event.event.title_redacted",
+    "event.event.body_redacted",
+    "event.event.reported_on",
+    "event.event.feed",
+    "event.event.reporter_key",
+)
 _SHOWN = (*_COUNTED, "place.community.name", "place.community.street", "place.community.district", "district.category_word.word")
 ORIGINS = {
     "week": ("event.event.reported_on",),
@@ -95,22 +101,23 @@ def hot(reports: pl.DataFrame, as_of: dt.date, places: pl.Series, words: pl.Seri
     stands, new = _stands(kept, words)
     rising = _rising(stands, kept, first)
     shown = rising.filter(~_hidden(rising["word"], places))
-    return _described(shown, stands, kept).with_columns(pl.col("word").is_in(sorted(new)).alias("is_new_word")).select(_HOT.names()).cast(_HOT)
+    return (
+        _described(shown, stands, kept).with_columns(pl.col("word").is_in(sorted(new)).alias("is_new_word")).select(_HOT.names()).cast(_HOT)
+    )
 
 
-_HOT = pl.Schema(
-    {
-        "week": pl.Date,
-        "word": pl.String,
-        "reports": pl.Int64,
-        "reporters": pl.Int64,
-        "usual": pl.Decimal(12, 2),
-        "weight": pl.Decimal(12, 3),
-        "is_new_word": pl.Boolean,
-        "category_key": pl.String,
-        "community_key": pl.String,
-    }
-)
+_COLUMNS: dict[str, pl.DataType] = {
+    "week": pl.Date(),
+    "word": pl.String(),
+    "reports": pl.Int64(),
+    "reporters": pl.Int64(),
+    "usual": pl.Decimal(12, 2),
+    "weight": pl.Decimal(12, 3),
+    "is_new_word": pl.Boolean(),
+    "category_key": pl.String(),
+    "community_key": pl.String(),
+}
+_HOT = pl.Schema(_COLUMNS)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -150,7 +157,10 @@ def _rising(stands: pl.DataFrame, reports: pl.DataFrame, first: dt.date) -> pl.D
         ]
     )
     former_sizes = pl.concat(
-        [sizes.select(pl.col("week").dt.offset_by(f"{ahead}w"), pl.col("size").alias("former_size")) for ahead in range(1, FORMER_WEEKS + 1)]
+        [
+            sizes.select(pl.col("week").dt.offset_by(f"{ahead}w"), pl.col("size").alias("former_size"))
+            for ahead in range(1, FORMER_WEEKS + 1)
+        ]
     )
     compared = (
         asked.join(former.group_by("week", "word").agg(pl.col("former").sum()), on=["week", "word"], how="left")

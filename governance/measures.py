@@ -90,6 +90,19 @@ def inputs() -> tuple[str, ...]:
     return tuple(sorted({source.table for source in registry().sources.values()}))
 
 
+def origins() -> dict[str, tuple[str, ...]]:
+    """The columns that each column of `subject.metric_value` comes from; those of one measure stand in `subject.metric`."""
+    found = registry()
+    values = {name for measure in found.measures.values() for name in lineage(found.sources[measure.source], measure)}
+    columns = {name for name in values if name.count(".") == 2}
+    # A measure that counts rows comes from the table's keys.
+    keys = {f"{name}.{key}" for name in values - columns for key in contracts.tables()[name].keys}
+    members = {f"{source.table}.{column}" for source in found.sources.values() for column in source.dimensions.values()}
+    times = {f"{source.table}.{source.time}" for source in found.sources.values() if source.time}
+    given = {"value": columns | keys, "member": members, "period": times}
+    return {column.name: tuple(sorted(given.get(column.name, ()))) for column in contracts.tables()["subject.metric_value"].columns}
+
+
 def metrics(_inputs: Mapping[str, pa.Table], _context: StepContext) -> pa.Table:
     """`subject.metric`: every measure with dimension and period, its words, its SQL and the columns it comes from."""
     rows = [

@@ -35,6 +35,27 @@ _LITTLE = frozenset(
 """Characters that by themselves are no part of a new word: function words, verbs of every day, adjectives, numerals."""
 
 
+_DOUBLE_SURNAMES = (
+    "欧阳",
+    "上官",
+    "司马",
+    "诸葛",
+    "司徒",
+    "令狐",
+    "东方",
+    "皇甫",
+    "尉迟",
+    "公孙",
+    "慕容",
+    "夏侯",
+    "端木",
+    "南宫",
+    "独孤",
+    "轩辕",
+)
+"""The commonest surnames of two characters."""
+
+
 class Pieces(NamedTuple):
     """Texts as pieces: `places` (row UInt32, piece UInt32), and by position `terms` (list of text), the terms of each distinct piece."""
 
@@ -109,8 +130,9 @@ def _cut(pieces: pl.Series, words: Collection[str]) -> pl.Series:
 
 
 def looks_like_name(words: pl.Series) -> pl.Series:
-    """Whether a word reads like a person's name: two or three characters, the first a common surname (boolean)."""
-    return words.str.len_chars().is_between(2, 3) & words.str.slice(0, 1).is_in(sorted(surnames()))
+    """Whether a word reads like a person's name: a common surname and one or two characters more (boolean)."""
+    single = words.str.len_chars().is_between(2, 3) & words.str.slice(0, 1).is_in(sorted(surnames()))
+    return single | (words.str.len_chars().is_between(3, 4) & words.str.slice(0, 2).is_in(_DOUBLE_SURNAMES))
 
 
 def named_persons(terms: Sequence[str]) -> set[str]:

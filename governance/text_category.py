@@ -66,6 +66,8 @@ _PRIOR = 10
 """Reports that a word's precision starts with, SURE of them right: a word nobody has judged yet counts as just sure enough."""
 _LEAST_NAME = 3
 """Characters of a leaf's name that may stand for it."""
+_KNOWN_SHARE = 0.3
+"""The least share of a text's terms that must be known: of a text in other words the history says nothing."""
 _TOGETHER = 20_000
 _BINS = 200
 
@@ -134,7 +136,11 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 def _reports(inputs: Mapping[str, pa.Table]) -> pl.DataFrame:
     made = []
     for feed, (title, body, kind) in _FEEDS.items():
-        given = _frame(inputs[f"event.{feed}"].select([n for n in ("event_id", "reported_at", "category_key", "department_delivered", title, body, kind) if n]))
+        given = _frame(
+            inputs[f"event.{feed}"].select(
+                [n for n in ("event_id", "reported_at", "category_key", "department_delivered", title, body, kind) if n]
+            )
+        )
         text = pl.concat_str([pl.col(name) for name in (title, body) if name], separator="。", ignore_nulls=True)
         made.append(
             given.select(
@@ -164,7 +170,9 @@ def _answered(asked: pl.DataFrame, labelled: pl.DataFrame, nodes: pl.DataFrame, 
 def _patterns(nodes: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
     """Words that stand for a category: pattern, answer, source. A rule goes before a name; a name that two leaves bear stands for none."""
     leaf = pl.concat_str("category_1", "category_2", "category_3", separator=">", ignore_nulls=True)
-    rules = words.filter(pl.col("word").is_not_null()).select(pl.col("word").alias("pattern"), leaf.alias("answer"), pl.lit("rule").alias("source"))
+    rules = words.filter(pl.col("word").is_not_null()).select(
+        pl.col("word").alias("pattern"), leaf.alias("answer"), pl.lit("rule").alias("source")
+    )
     parents = nodes["category_key"].str.replace(r">[^>]*$", "").filter(nodes["category_key"].str.contains(">", literal=True))
     names = (
         nodes.filter(pl.col("name").str.len_chars() >= _LEAST_NAME, ~pl.col("category_key").is_in(parents.to_list()))
@@ -195,7 +203,9 @@ def _by_word(asked: pl.DataFrame, labelled: pl.DataFrame, patterns: pl.DataFrame
         .filter(pl.col("confidence") >= SURE)
     )
     hits = _hits(asked, sure)
-    best = hits.sort("row", "source", "confidence", "pattern", descending=[False, True, True, False]).unique("row", keep="first", maintain_order=True)
+    best = hits.sort("row", "source", "confidence", "pattern", descending=[False, True, True, False]).unique(
+        "row", keep="first", maintain_order=True
+    )
     # Two rules that name different categories contradict each other: the learnt weights decide.
     torn = hits.group_by("row", "source").agg(pl.col("answer").n_unique().alias("answers")).filter(pl.col("answers") > 1)
     return best.join(torn, on=["row", "source"], how="anti").select(
@@ -232,36 +242,51 @@ class _Scale(NamedTuple):
 def _learnt(asked: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
     """Answers of the learnt weights, the leaf where it is sure enough, else the branch above it, else none (_ANSWER)."""
     together = pl.concat([labelled, asked])
-    matrix, vocabulary = _matrix(together, labelled.height)
+    matrix, vocabulary, spoken = _matrix(together, labelled.height)
     keys = labelled["category_key"].unique().sort()
     truth = labelled["category_key"].replace_strict(keys, np.arange(len(keys)), return_dtype=pl.Int64).to_numpy()
     trees = _levels(keys)
     cut = labelled.height * 4 // 5
     older = _train(matrix[:cut], truth[:cut], len(keys))
-    scales = _calibrated(older, matrix[cut : labelled.height], truth[cut:], trees)
+    judged = np.flatnonzero(spoken[cut : labelled.height]) + cut
+    if not len(judged):
+        return pl.DataFrame(schema=_ANSWER)
+    scales = _calibrated(older, matrix[judged], truth[judged], trees)
     weights = _train(matrix[: labelled.height], truth, len(keys))
-    wanted = matrix[labelled.height :]
+    understood = asked.filter(pl.Series(spoken[labelled.height :]))
+    wanted = matrix[np.flatnonzero(spoken[labelled.height :]) + labelled.height]
     made = [
-        _decided(weights, wanted[at : at + _TOGETHER], trees, scales, vocabulary, asked["row"].slice(at, _TOGETHER))
-        for at in range(0, asked.height, _TOGETHER)
+        _decided(weights, wanted[at : at + _TOGETHER], trees, scales, vocabulary, understood["row"].slice(at, _TOGETHER))
+        for at in range(0, understood.height, _TOGETHER)
     ]
-    return pl.concat(made)
+    return pl.concat(made) if made else pl.DataFrame(schema=_ANSWER)
 
 
-def _matrix(reports: pl.DataFrame, labelled: int) -> tuple[sparse.csr_matrix, pl.Series]:
-    """Which term stands in which report (0 or 1), the terms being those of at least _LEAST_TEXTS labelled reports; and the terms."""
+def _matrix(reports: pl.DataFrame, labelled: int) -> tuple[sparse.csr_matrix, pl.Series, npt.NDArray[np.bool_]]:
+    """Which term stands in which report (0 or 1), the terms being those of at least _LEAST_TEXTS labelled reports; the terms; and whether
+    at least _KNOWN_SHARE of a report's text are such terms.
+    """
     pieces = segmentation.segmented(reports["text"])
     terms = pl.DataFrame({"piece": pl.Series(range(len(pieces.terms)), dtype=pl.UInt32), "term": pieces.terms}).explode("term").drop_nulls()
     rows = reports.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "kind", "department")
     given = [rows.select("row", (pl.lit(f"{name}:") + pl.col(name)).alias("term")).drop_nulls() for name in ("kind", "department")]
-    stands = pl.concat([pieces.places.join(terms, on="piece").select("row", "term"), *given]).unique()
+    said = pieces.places.join(terms, on="piece").select("row", "term").unique()
+    stands = pl.concat([said, *given])
     vocabulary = (
-        stands.filter(pl.col("row") < labelled).group_by("term").len().filter(pl.col("len") >= _LEAST_TEXTS).select("term").to_series().sort()
+        stands.filter(pl.col("row") < labelled)
+        .group_by("term")
+        .len()
+        .filter(pl.col("len") >= _LEAST_TEXTS)
+        .select("term")
+        .to_series()
+        .sort()
     )
     coded = stands.join(pl.DataFrame({"term": vocabulary, "code": np.arange(len(vocabulary))}), on="term").sort("row", "code")
     ones = np.ones(coded.height, dtype=np.float32)
     matrix = sparse.csr_matrix((ones, (coded["row"].to_numpy(), coded["code"].to_numpy())), shape=(reports.height, len(vocabulary)))
-    return matrix, vocabulary
+    counted = said.group_by("row").agg(pl.col("term").is_in(vocabulary.to_list()).mean().alias("known"))
+    spoken = rows.select("row").join(counted, on="row", how="left", maintain_order="left")["known"].fill_null(0) >= _KNOWN_SHARE
+    return matrix, vocabulary, spoken.to_numpy()
 
 
 def _levels(keys: pl.Series) -> list[tuple[pl.Series, npt.NDArray[np.int64]]]:

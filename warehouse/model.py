@@ -339,6 +339,8 @@ def digest(parts: object, length: int = 20) -> str:
 
 
 _CODE: dict[Path, str] = {}
+_STEP_FILES = (".py", ".yaml", ".txt", ".csv")
+"""What a step's package is made of: code, and what it reads from its own folder (the registry of measures, the stop list)."""
 
 
 def _code_of(step: PythonStep) -> str:
@@ -349,7 +351,8 @@ def _code_of(step: PythonStep) -> str:
     folder = Path(file).parent
     while (folder.parent / "__init__.py").is_file():
         folder = folder.parent
-    files = sorted(folder.rglob("*.py")) if (folder / "__init__.py").is_file() else [Path(file)]
+    package = (folder / "__init__.py").is_file()
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _STEP_FILES) if package else [Path(file)]
     if folder not in _CODE:
         _CODE[folder] = digest([(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
     return _CODE[folder]

@@ -346,6 +346,8 @@ _DOOR_WORD = "(?:号楼|號樓|號楼|栋|幢|棟|座|号院|单元|單元|梯|�
 _DOOR = rf"(?:{_NUMBER}\s?{_DOOR_WORD}(?:之\s?{_NUMBER})?)"
 _SPLIT = r"[-\s]?"
 _NAME_REST = r"[\p{Han}--方式电話话联系号码手机电的是在有说称]"
+_FIRST = r"[\p{Han}--称说表反投要希请认求建咨想在已对到是不同提再现拨来去于和与及的为因]"
+"""How a name may begin; after 来电人 a verb (来电人表示, 诉求人称) is likelier than a family name of these, which are none."""
 _COMPOUNDS = "|".join(COMPOUND)
 _NAME = rf"(?:(?:{_COMPOUNDS})[\p{{Han}}]{{1,2}}|[{SURNAMES}]{_NAME_REST}{{1,2}})"
 _LAZY_NAME = rf"(?:(?:{_COMPOUNDS})[\p{{Han}}]{{1,2}}?|[{SURNAMES}]{_NAME_REST}{{1,2}}?)"
@@ -411,7 +413,7 @@ _DOORS: _Rules = (
 _NAMES: _Rules = (
     (rf"((?:{_STRONG_CUE})(?:叫|是|为|[：:])?[：:\s]{{0,2}}){_LAZY_NAME}({_AFTER_NAME})", "${1}[姓名]${2}"),
     (rf"((?:{_STRONG_CUE})(?:叫|是|为|[：:])?[：:\s]{{0,2}}){_NAME}", "${1}[姓名]"),
-    (rf"((?:{_CALLED})(?:叫|是|为|[：:])?[：:\s]{{0,2}})[\p{{Han}}·]{{2,4}}([,，。.;；、\s(（]|电话|手机|身份证|$)", "${1}[姓名]${2}"),
+    (rf"((?:{_CALLED})(?:叫|是|为|[：:])?[：:\s]{{0,2}}){_FIRST}[\p{{Han}}·]{{1,3}}([,，。.;；、\s(（]|电话|手机|身份证|$)", "${1}[姓名]${2}"),
     (rf"((?:{_WEAK_CUE})[：:\s]?){_LAZY_NAME}({_AFTER_NAME})", "${1}[姓名]${2}"),
     (rf"{_SHORT_NAME}({_HONORIFIC})", "[姓名]${1}"),
     (rf"{_NAME}([,，、\s(（:：]{{1,2}}(?:联系)?(?:电话|手机|号码|方式)?[号號]?码?[是为：:\s]{{0,2}}\[电话\])", "[姓名]${1}"),

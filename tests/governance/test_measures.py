@@ -78,3 +78,27 @@ def test_a_mistake_in_the_registry_names_line_and_remedy(tmp_path: Path) -> None
     path.write_text("sources: {}\nmeasures:\n  x: {source: nothing, sql: COUNT(*), unit: count, titel: X}\n", encoding="utf-8")
     with pytest.raises(ContractError, match=r"measures.yaml:3: measures.x.titel.*remedy"):
         measures.registry(path)
+
+
+def test_adding_a_measure_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "measures.yaml"
+    entry = "  visit_absent: {source: visit, unit: count, sql: \"COUNT(*) FILTER (WHERE result = 'absent')\", title: A, title_zh: 甲, definition: B, definition_zh: 乙}"
+    path.write_text(f"{measures.REGISTRY.read_text(encoding='utf-8').rstrip()}\n{entry}\n", encoding="utf-8")
+    before, enlarged = measures.metrics({}, CONTEXT).num_rows, measures.registry(path)
+    monkeypatch.setattr(measures, "registry", lambda: enlarged)
+    rows = [{"visit_no": "1", "visited_at": dt.datetime(2026, 5, 1, 9), "result": "absent", "community_key": "C1"}]
+    made = {
+        (row["dimension"], row["member"], row["period_kind"]): row["value"]
+        for row in measures.metric_values(_visits(rows), CONTEXT).to_pylist()
+        if row["measure"] == "visit_absent"
+    }
+    assert made["all", "-", "total"] == made["community", "C1", "month"] == 1
+    told = [row for row in measures.metrics({}, CONTEXT).to_pylist() if row["measure"] == "visit_absent"]
+    assert len(told) == measures.metrics({}, CONTEXT).num_rows - before > 1
+    assert told[0]["lineage"] == "person.visit.result, person.visit.visited_at"
+    assert "person.visit.result" in measures.origins()["value"]
+
+
+def test_words_of_every_measure_are_its_own() -> None:
+    found = measures.registry().measures.values()
+    assert len({measure.title_zh for measure in found}) == len({measure.title for measure in found}) == len(found)

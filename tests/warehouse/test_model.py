@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -166,3 +167,17 @@ def test_a_step_counts_its_version_and_its_use_of_the_as_of_moment() -> None:
 
 def test_every_table_has_a_model() -> None:
     assert modelling.without_model(models(STEPS), contracts.tables()) == []
+
+
+def test_a_step_is_built_anew_when_what_its_package_reads_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further entry in the registry of measures changes `subject.metric_value` though no code and no input did."""
+    package = tmp_path / "steps_of_a_test"
+    package.mkdir()
+    (package / "__init__.py").write_text("def run(inputs, context):\n    return None\n", encoding="utf-8")
+    (package / "registry.yaml").write_text("one: 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    step = PythonStep("subject.x", (), importlib.import_module("steps_of_a_test").run)
+    before = modelling._code_of(step)
+    (package / "registry.yaml").write_text("one: 1\ntwo: 2\n", encoding="utf-8")
+    monkeypatch.setattr(modelling, "_CODE", {})
+    assert modelling._code_of(step) != before
