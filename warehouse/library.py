@@ -204,7 +204,11 @@ def create_relations(connection: duckdb.DuckDBPyConnection, sources: Sources, ne
     wanted = set(needed)
     for schema in ("stored", "superseded", *FEED_SCHEMAS, "addresses", "ledger", "district", "run"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    linked = {feed for feed, contract in sources.feeds.items() if contract.address and not contract.joins} if "addresses.link" in wanted else set()
+    linked = (
+        {feed for feed, contract in sources.feeds.items() if contract.address and not contract.joins}
+        if "addresses.link" in wanted
+        else set()
+    )
     for feed in sorted({name.split(".")[1] for name in wanted if name.split(".")[0] in FEED_SCHEMAS} | linked):
         _create_feed(connection, sources, feed, wanted)
     for name in sorted(wanted):

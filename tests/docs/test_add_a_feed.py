@@ -10,7 +10,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def _run(line: str, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The folder in which the page's files were written and its commands were run in order, and what each command said."""
     folder = tmp_path_factory.mktemp("howto")
     write_deliveries(folder / "home" / "landing", folder / "truth", seed=7, tickets=400, people=300, days=15)
@@ -45,7 +44,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
             path = folder / first.removeprefix("# ")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(rest, encoding="utf-8")
-    yield folder, said
+    return folder, said
 
 
 def _rows(said: dict[str, str], folder: Path, query: str) -> list[dict[str, str]]:
@@ -59,7 +58,9 @@ def test_the_page_holds_no_python() -> None:
 def test_the_letters_are_in_the_stream_of_all_channels(told: tuple[Path, dict[str, str]]) -> None:
     folder, said = told
     rows = _rows(
-        said, folder, "SELECT number, channel, kind, status, community, community_key FROM event.event WHERE delivery LIKE 'mayor_letter/%' ORDER BY number"
+        said,
+        folder,
+        "SELECT number, channel, kind, status, community, community_key FROM event.event WHERE delivery LIKE 'mayor_letter/%' ORDER BY number",
     )
     assert [(row["number"], row["channel"], row["kind"], row["status"]) for row in rows] == [
         ("SZ-0001", "online", "petition", "received"),
@@ -85,7 +86,9 @@ def test_the_letters_have_nodes_and_a_deadline(told: tuple[Path, dict[str, str]]
 def test_the_books_balance_for_the_new_feed(told: tuple[Path, dict[str, str]]) -> None:
     folder, said = told
     rows = _rows(
-        said, folder, "SELECT rows_read, rows_accepted, rows_in_theme, rows_in_event, difference FROM subject.reconciliation WHERE feed = 'mayor_letter'"
+        said,
+        folder,
+        "SELECT rows_read, rows_accepted, rows_in_theme, rows_in_event, difference FROM subject.reconciliation WHERE feed = 'mayor_letter'",
     )
     assert rows == [{"rows_read": "2", "rows_accepted": "2", "rows_in_theme": "2", "rows_in_event": "2", "difference": "0"}]
 
