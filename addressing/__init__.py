@@ -11,6 +11,7 @@ from .cascade import resolve
 from .grammar import Grammar, GrammarError
 from .incremental import affected_queries
 from .link import LinkError, LinkSummary, link_file
+from .passports import TRACE_SCHEMA, trace
 from .receipt import Explanation, explain
 from .schema import (
     ALIAS_SCHEMA,
@@ -37,6 +38,7 @@ __all__ = [
     "PUBLISHED_SCHEMA",
     "REGISTER_COLUMNS",
     "RESOLUTION_SCHEMA",
+    "TRACE_SCHEMA",
     "AddressBase",
     "AddressBaseError",
     "Explanation",
@@ -49,4 +51,5 @@ __all__ = [
     "explain",
     "link_file",
     "resolve",
+    "trace",
 ]

@@ -17,8 +17,9 @@ import polars as pl
 import pyarrow as pa
 
 from .gazetteer import Gazetteer
-from .grammar import Grammar
+from .grammar import END, MARK, Grammar
 from .schema import ALIAS_SCHEMA, NODE_SCHEMA, PASSPORT_SCHEMA, PUBLISHED_SCHEMA
+from .text import rewrite
 
 _TABLES = ("core", "keys", "names", "alias_rows", "passport_rows", "published_rows")
 _REFS = ("parent", "district", "street", "community", "neighbourhood", "road", "lane", "number", "building")
@@ -110,6 +111,23 @@ class AddressBase:
     @cached_property
     def gazetteer(self) -> Gazetteer:
         return Gazetteer.build(self.names)
+
+    @cached_property
+    def numbers_communities(self) -> bool:
+        """Whether doors of this register are numbered by their community (南门村12号), as if it were a road."""
+        roads, communities = (self.core.filter(pl.col("level") == level)["name"] for level in ("road", "community"))
+        return bool(roads.is_in(communities.implode()).any())
+
+    def mark(self, text: pl.Series) -> pl.Series:
+        """Texts in comparison form with their names marked and the grammar's rewrites done. A community directly before a number is marked as a
+        road too, where the register numbers doors so."""
+        marked = rewrite(self.gazetteer.mark(text), self.grammar)
+        if not self.numbers_communities:
+            return marked
+        slots = "|".join(slot.pattern for slot in self.grammar.outer)
+        return marked.to_frame("t").select(
+            pl.col("t").str.replace(f"({MARK['community']}([^{END}]+){END}),?({slots})", f"${{1}}{MARK['road']}${{2}}{END}${{3}}")
+        ).to_series().alias(text.name)  # fmt: skip
 
     @cached_property
     def key_index(self) -> KeyIndex:

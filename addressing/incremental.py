@@ -13,8 +13,13 @@ import polars as pl
 import pyarrow as pa
 
 from .base import AddressBase
+from .cascade import is_list_of_places, own_texts
 from .grammar import ALIAS, END, MARK
-from .text import comparable, rewrite
+from .slots import read_slots
+from .streets import deepest_part
+from .text import comparable
+from .textual import normal_form
+from .work import NONE
 
 _FACTS = ("address_key", "identity", "path", "name", "status", "district_k", "street_k", "community_k", "neighbourhood_k", "road_k", "lane_k",
           "number_k", "building_k", "parent_k", "lng", "lat")  # fmt: skip
@@ -29,7 +34,7 @@ def affected_queries(base_old: AddressBase, base_new: AddressBase, queries: pa.T
     affected = np.zeros(frame.height, dtype=bool)
     marked = []
     for base in (base_old, base_new):
-        marked.append(rewrite(base.gazetteer.mark(text), base.grammar))
+        marked.append(base.mark(text))
     affected |= (marked[0] != marked[1]).to_numpy()
     names = marked[1].str.extract_all(f"[{MARK['district']}-{MARK['landmark']}][^{END}]+{END}")
     hit = pl.DataFrame({"row": np.arange(frame.height), "name": names}).explode("name").filter(pl.col("name").is_in(touched.implode()))
@@ -42,8 +47,30 @@ def affected_queries(base_old: AddressBase, base_new: AddressBase, queries: pa.T
         unmarked = ~marked[1].str.contains(f"[{MARK['road']}{MARK['estate']}]") & marked[1].str.contains(r"[\p{Han}?□][0-9A-Z]")
         affected |= unmarked.to_numpy()
     if base_old.text_only or base_new.text_only:
-        affected[:] = True
+        affected |= _by_texts(base_old, base_new, frame["text"].cast(pl.String).fill_null(""), marked[1])
     return pl.Series("affected", affected)
+
+
+def _by_texts(base_old: AddressBase, base_new: AddressBase, text: pl.Series, marked: pl.Series) -> np.ndarray:
+    """Of registers of full texts alone: the texts that equal a changed one; and, since the ranking by likeness weighs every text of the register,
+    all texts that the ranking may answer. That is every text, where the register is a list of names; else those that no street and no estate of
+    the register places."""
+    everything = np.ones(len(text), dtype=bool)
+    if base_old.text_only != base_new.text_only:
+        return everything
+    own = [
+        own_texts(base).select("form", "path", k=base.core["address_key"].gather(own_texts(base)["node"])) for base in (base_old, base_new)
+    ]
+    changed = pl.concat([one.join(other, on=one.columns, how="anti", nulls_equal=True) for one, other in (own, own[::-1])])
+    if not changed.height and is_list_of_places(base_old) == is_list_of_places(base_new):
+        return ~everything
+    if is_list_of_places(base_old) or is_list_of_places(base_new):
+        return everything
+    equal = normal_form(text, base_new.grammar).is_in(changed["form"].implode()).to_numpy()
+    slots = read_slots(marked, base_new.grammar)
+    street, _ = deepest_part(base_new, slots["street_part"])
+    estate, _, _ = base_new.key_index.find(slots["estate"])
+    return equal | ((street == NONE) & (estate == NONE))
 
 
 def _touched_names(base_old: AddressBase, base_new: AddressBase) -> pl.Series:

@@ -31,8 +31,8 @@ distance      100米 (*)
 redundant     separators, filler (电联, null), divisions written a second time; not labelled in (*)
 ============  =============================================================================================
 
-CCKS masks every digit as 0, which no real address does; a text whose digits are all 0 is read by the CCKS convention (*),
-any other by NAACL's.
+CCKS masks every digit as 0 and letters as A, which no real address does. A text so masked is read by the CCKS convention (*), and so
+is one without digits, where nothing but the smaller harm decides; any other by NAACL's (`_masked`).
 """
 
 from __future__ import annotations

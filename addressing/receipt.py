@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from .base import AddressBase
 from .cascade import query_frame, run
@@ -19,6 +19,28 @@ from .work import HINTS, Work
 _KIND = {mark: kind for kind, mark in MARK.items()}
 _OUTCOME_ZH = {"resolved": "已关联", "partial": "部分关联", "ambiguous": "有歧义", "not_in_register": "库中未登记", "no_address": "无地址"}
 _METHOD_ZH = {"exact": "精确匹配", "alias": "别名匹配", "hint": "依据随附信息", "correction": "更正后匹配"}
+# What a stage of the cascade looks for, English and Chinese. Keys: names of `cascade.STAGES`.
+_STAGES = {
+    "stage_read": ("reading", "阅读"),
+    "stage_full_text": ("a registered full text", "登记全文"),
+    "stage_other_district": ("the same street in another district", "其他区县的同名道路"),
+    "stage_exact": ("a registered door, exactly", "精确门牌"),
+    "stage_short_name": ("a short name", "简称"),
+    "stage_contradiction": ("parts that contradict each other", "相互矛盾的部分"),
+    "stage_list": ("a list or range of numbers", "号码列表或范围"),
+    "stage_missing_number": ("the neighbours of a missing number", "缺失门牌的相邻门牌"),
+    "stage_nearest_number": ("the nearest number to the coordinates", "坐标最近的门牌"),
+    "stage_street": ("a road, lane or crossing", "道路、巷弄或交叉口"),
+    "stage_number_unread": ("a street beside an unread number", "号码未能读出的道路"),
+    "stage_corrected": ("a corrected name", "更正名称"),
+    "stage_fragment": ("a fragment of a street name", "路名片段"),
+    "stage_near": ("a place near by", "附近地点"),
+    "stage_elsewhere": ("a place outside the register", "登记范围以外"),
+    "stage_landmark": ("an estate or landmark", "小区或地标"),
+    "stage_division": ("a division", "行政区划"),
+    "stage_similar_text": ("a similar registered text", "相似登记文本"),
+    "stage_rest": ("nothing found", "均未找到"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,8 +54,30 @@ class Explanation:
     runner_up_text: str | None
 
     def as_dict(self) -> dict[str, Any]:
-        settled = next((name for name, count in self.stages if count), None)
-        return {**self.answer, "reading": [list(part) for part in self.reading], "stage": settled, "runner_up_text": self.runner_up_text}
+        return {
+            **self.answer,
+            "reading": [list(part) for part in self.reading],
+            "stage": self.settled_by,
+            "ruled_out": self.ruled_out,
+            "runner_up_text": self.runner_up_text,
+        }
+
+    @property
+    def settled_by(self) -> str | None:
+        """The stage of the cascade that gave the answer."""
+        return next((name for name, count in self.stages if count), None)
+
+    @property
+    def ruled_out(self) -> list[str]:
+        """The stages tried before that one, in their order: each found nothing that fits the text without a contradiction."""
+        before = takewhile(lambda stage: not stage[1], self.stages)
+        return [name for name, _ in before if name != "stage_read"]
+
+    def _way(self, language: int) -> tuple[str, str]:
+        """What settled the answer, and what was tried before it."""
+        comma = ("; ", "；")[language]
+        tried = comma.join(_STAGES[name][language] for name in self.ruled_out) or ("nothing", "无")[language]
+        return (_STAGES[self.settled_by][language] if self.settled_by else ("nothing", "无")[language]), tried
 
     def render(self, lang: str = "both") -> str:
         """Plain text. lang: "en", "zh" or "both"."""
@@ -46,6 +90,7 @@ class Explanation:
 
     def _render_zh(self) -> str:
         a = self.answer
+        found, tried = self._way(1)
         read = "，".join(f"{_kind_name(kind, 1)}“{value}”" for kind, value in self.reading) or "未识别出地名或门牌"
         lines = [
             f"文本　　{self.text}",
@@ -55,6 +100,8 @@ class Explanation:
             + (f"，{_METHOD_ZH[a['method']]}" if a["method"] else ""),
             f"匹配　　{a['matched_text'] or '无'}" + (f"（{a['address_key']}）" if a["address_key"] else ""),
             f"归属　　{' '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or '不确定'}",
+            f"找到　　{found}",
+            f"排除　　先试而不符：{tried}",
             f"理由　　{a['reason_zh']}",
             f"次优　　{self.runner_up_text or '无'}",
             f"得分　　{a['score']:.4f}，领先 {a['margin']:.4f}",
@@ -63,6 +110,7 @@ class Explanation:
 
     def _render_en(self) -> str:
         a = self.answer
+        found, tried = self._way(0)
         read = ", ".join(f"{_kind_name(kind, 0)} “{value}”" for kind, value in self.reading) or "no name or number recognised"
         lines = [
             f"Text       {self.text}",
@@ -72,6 +120,8 @@ class Explanation:
             + (f", method {a['method']}" if a["method"] else ""),
             f"Matched    {a['matched_text'] or 'nothing'}" + (f" ({a['address_key']})" if a["address_key"] else ""),
             f"Lies in    {', '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or 'not certain'}",
+            f"Found as   {found}",
+            f"Ruled out  tried before, without a fit: {tried}",
             f"Because    {a['reason']}",
             f"Runner-up  {self.runner_up_text or 'none'}",
             f"Score      {a['score']:.4f}, margin {a['margin']:.4f}",
@@ -89,12 +139,21 @@ def explain(
 ) -> Explanation:  # fmt: skip
     """How `resolve` answers this one text, and why. The hints are the columns of the same names there."""
     given = dict(zip(HINTS, (district, street, community, lng, lat), strict=True))
-    query = pa.table({"text": [text], **{name: [value] for name, value in given.items() if value is not None}})
+    # By way of Polars: PyArrow looks at lists with pandas, whose import takes longer than the answer.
+    query = pl.DataFrame({"text": [text], **{name: [value] for name, value in given.items() if value is not None}}).to_arrow()
     work = run(base, query_frame(query))
     report = report_of(work)
     answer = report.to_dicts()[0]
     runner = int(work.runner_up[0])
-    return Explanation(text, answer, _reading(work), work.stages, base.core["path"][runner] if runner >= 0 else None)
+    return Explanation(text, answer, _reading(work), _applicable(work), base.core["path"][runner] if runner >= 0 else None)
+
+
+def _applicable(work: Work) -> list[tuple[str, int]]:
+    """The stages without those that look for what this register or text cannot have: full texts, coordinates."""
+    absent = set() if work.base.text_only else {"stage_full_text", "stage_similar_text"}
+    if not {"lng", "lat"} <= set(work.queries.columns):
+        absent.add("stage_nearest_number")
+    return [stage for stage in work.stages if stage[0] not in absent]
 
 
 def _reading(work: Work) -> list[tuple[str, str]]:

@@ -133,6 +133,16 @@ def read_snapshot(rows: pl.DataFrame, grammar: Grammar, *, every_text: bool = Fa
     every_text: two different full texts are two places, even where their slots read alike (registers of full texts alone).
     """
     rows = _fill_upper(rows)
+    # A column that holds road and number in one (老坑大道12号).
+    both = pl.col("road").str.extract_groups(r"^(.*[^\d０-９])([\d０-９]+(?:[-之][\d０-９]+)*[号號])$")
+    joined = pl.col("number").is_null() & both.struct.field("2").is_not_null()
+    rows = rows.with_columns(
+        road=pl.when(joined).then(both.struct.field("1")).otherwise("road"),
+        number=pl.when(joined).then(both.struct.field("2")).otherwise("number"),
+    )
+    # Doors numbered by their village alone (南门村12号): the village's name stands where the road's does.
+    alone = pl.col("road").is_null() & pl.col("estate").is_null() & pl.any_horizontal(pl.col("lane", "alley", "number").is_not_null())
+    rows = rows.with_columns(road=pl.when(alone).then("community").otherwise("road"))
     forms = _marked_rows(rows, grammar)
     marked = rewrite(forms["marked"], grammar)
     distinct = marked.unique(maintain_order=True)
@@ -249,6 +259,16 @@ def _display(grammar: Grammar, expression: pl.Expr) -> pl.Expr:
     return cleaned
 
 
+def _as_written(level: str) -> pl.Expr:
+    """A slot's name: of a building the register's own word for it (A座, 3号楼), else the comparison form."""
+    if level != "building":
+        return pl.col(level)
+    said = pl.col("raw_building").str.extract(r"^([0-9A-Za-z]{1,4}\p{Han}{1,2}?)(?:[0-9A-Za-z一二三四五六七八九十]|$)", 1)
+    number = "^([0-9A-Z]+)"
+    same = said.str.to_uppercase().str.extract(number, 1) == pl.col("building").str.extract(number, 1)
+    return pl.when(same).then(said).otherwise("building")
+
+
 def _nodes_of(frame: pl.DataFrame, grammar: Grammar) -> Snapshot:
     levels = [level for level in (*ADMIN, *THOROUGHFARE) if f"i_{level}" in frame.columns]
     order = [level for level in THOROUGHFARE if level in levels]
@@ -259,7 +279,7 @@ def _nodes_of(frame: pl.DataFrame, grammar: Grammar) -> Snapshot:
         d_alley=pl.col("alley").str.strip_prefix(pl.coalesce("lane", "road")),
         d_number=pl.col("number"),
         d_estate=pl.col("raw_estate"),
-        **{f"d_{slot.level}": pl.col(slot.level) for slot in grammar.inner},
+        **{f"d_{slot.level}": _as_written(slot.level) for slot in grammar.inner},
         **{f"d_{level}": pl.col(level) for level in ADMIN},
         _lng=pl.col("lng").cast(pl.Float64, strict=False),
         _lat=pl.col("lat").cast(pl.Float64, strict=False),
@@ -468,6 +488,9 @@ def _compose_paths(nodes: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
     slots = bare.select(
         (pl.col(name) if name in ("d_road", "d_estate") else _display(grammar, pl.col(name))).fill_null("").alias(name) for name in shown
     )
+    if "d_road" in slots.columns:
+        # A village that stands in the road's place is not named twice.
+        slots = slots.with_columns(d_road=pl.when(pl.col("d_road") == texts[ADMIN.index("community")]).then(pl.lit("")).otherwise("d_road"))
     composed = pl.concat([pl.DataFrame(texts), slots], how="horizontal").select(pl.concat_str(pl.all())).to_series()
     path = nodes["own_path"].scatter((nodes["own_path"].is_null()).arg_true(), composed) if bare.height else nodes["own_path"]
     return nodes.with_columns(path=path, own_text=pl.col("own_path").is_not_null())
@@ -536,6 +559,9 @@ def _names_of(frame: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
              "c_road": "road", "c_estate": "estate"}  # fmt: skip
     for column, kind in kinds.items():
         names = frame[column].unique().drop_nulls()
+        if kind == "road":
+            # A village that numbers its doors is known as a village; see AddressBase.mark.
+            names = names.filter(~names.is_in(frame["c_community"].drop_nulls().unique().implode()))
         tables.append(pl.DataFrame({"surface": names, "canonical": names}).with_columns(kind=pl.lit(kind), is_alias=pl.lit(False)))
     for slot in grammar.street_slots:
         if slot.named:

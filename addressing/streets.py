@@ -166,16 +166,20 @@ def _communities_of_streets(base: AddressBase) -> pl.DataFrame:
 
 
 def stage_number_unread(work: Work) -> None:
-    """A street and, after it, a number with 號 that no slot takes (360多號, 捷運站3號, 巷口左邊5號): the text names more than the street, and the
-    register lacks it. A number that is a road's own name (國道1號) is none."""
+    """A street and, after it, a 号 that no slot takes (360多號, 捷運站3號, 單號, 路燈編號): the text names more than the street, and the register
+    lacks it. A number that is a road's own name (國道1號) is a street that the register lacks; 号 in the word for a signal (號誌) is none."""
     named = (work.outcome == OUTCOME["partial"]) & (work.reason == REASON["names_no_more"]) & (work.level == NONE)
     rows = np.flatnonzero(named & work.slots["street_part"].is_not_null().to_numpy())
     if not len(rows):
         return
     after = work.marked.gather(rows).str.extract(f"{work.base.grammar.street_expression}(.*)$", 1)
-    after = after.str.replace_all(r"(?:国道|省道|县道|公路|线)[东西南北]?\d+号", "")
-    rows = rows[after.str.contains(r"\d[\d-]*[A-Z]?[多几余来]?号").fill_null(False).to_numpy()]
-    work.outcome[rows], work.reason[rows] = OUTCOME["not_in_register"], REASON["number_unread"]
+    road_name = r"(?:国道|省道|县道|公路|线)[东西南北]?\d+号"
+    other_street = after.str.contains(road_name).fill_null(False).to_numpy()
+    after = after.str.replace_all(f"{road_name}|号[志称]|[符商讯信]号", "")
+    written = work.queries["text"].gather(rows).str.contains("[号號]")  # a rewrite may have put one in (地下一樓)
+    unread = (after.str.contains("号", literal=True) & written).fill_null(False).to_numpy()
+    for missing, reason in ((other_street, "street_missing"), (unread, "number_unread")):
+        work.outcome[rows[missing]], work.reason[rows[missing]] = OUTCOME["not_in_register"], REASON[reason]
 
 
 def _crossings(work: Work, rows: np.ndarray) -> None:

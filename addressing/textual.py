@@ -19,6 +19,11 @@ from .text import comparable, rewrite
 # Both scripts of the few suffix characters that differ.
 _SCRIPTS = {"区": "[区區]", "县": "[县縣]", "乡": "[乡鄉]", "镇": "[镇鎮]", "邻": "[邻鄰]", "号": "[号號]", "园": "[园園]", "厦": "[厦廈]",
             "广": "[广廣]", "场": "[场場]", "楼": "[楼樓]", "庄": "[庄莊]", "苑": "苑", "桥": "[桥橋]", "门": "[门門]", "东": "[东東]"}  # fmt: skip
+# Quarters of a place, never administrative districts.
+_NO_DISTRICT = "(?:工业|工業|小|园|園|生活|校|厂|廠|住宅|宿舍|片)[区區]$"
+_NUMERAL = "[0-9A-Za-zＡ-Ｚ０-９一二三四五六七八九十]"
+# What may stand before a number on its own: a village or quarter whose lanes and doors are numbered without a road (新屋村2巷3号).
+_BEFORE_NUMBER = r"(?:甲|乙|临|臨|附|特)?[0-9０-９一二三四五六七八九十百零〇廿][0-9０-９一二三四五六七八九十百零〇廿之-]*"
 _NO_NAME = "路街巷弄号號段\\d,，()（）"
 
 
@@ -38,7 +43,12 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
             expression = "^(" + division.pattern.replace("邻", _SCRIPTS["邻"]) + ")"
         else:
             longest = 9 if division.level in ("province", "city") else 8
-            expression = rf"^([^{_NO_NAME}]{{1,{longest}}}?(?:{_both(division.suffixes)}))"
+            # 杭州市 ends in 市 though 州 ends a name too; 幸福村社区 in 社区 though 村 does.
+            again = {"city": "市?", "community": "(?:社区|社區|居委会|村委会|居民委员会|村民委员会)?"}.get(division.level, "")
+            # A street office or community may bear a road's name (湖南路街道, 康平路社区).
+            by_road = {"street": "街道办事处|街道辦事處|街道办|街道", "community": "社区居委会|居委会|社区|社區"}.get(division.level)
+            of_road = rf"|[^\d,，()（）号號]{{1,7}}?[路街巷弄](?:{by_road})" if by_road and grammar.has_estates else ""
+            expression = rf"^([^{_NO_NAME}]{{1,{longest}}}?(?:{_both(division.suffixes)}){again}{of_road})"
         found = rest.str.extract(expression, 1)
         # A road may begin like a division (市民大道, 区府路): what is left must not start with a bare road word.
         left = _after(rest, found)
@@ -50,6 +60,14 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         rf"^([^\d,，()（）号號]{{1,10}}?(?:{_both(grammar.road_suffixes)}))(?:[^\p{{Han}}]|[一二三四五六七八九十]|$|\p{{Han}})", 1
     )
     rest = _after(rest, road)
+    # A name directly before a lane's or door's number is the thoroughfare, whatever its last character is; 3号楼 is a building.
+    village = rest.str.extract(rf"^(\p{{Han}}{{2,10}}?){_BEFORE_NUMBER}(?:巷|弄|[号號](?:[^楼樓]|$))", 1)
+    usable = road.is_null()
+    if grammar.has_estates:
+        usable &= ~village.str.contains(f"(?:{_both(grammar.estate_suffixes)})$").fill_null(False)
+    village = pl.select(pl.when(usable).then(village)).to_series()
+    rest = _after(rest, village)
+    road = pl.select(pl.coalesce(road, village)).to_series()
     section = rest.str.extract(r"^([一二三四五六七八九十\d]+段)", 1)
     section = pl.select(pl.when(road.is_not_null()).then(section)).to_series()
     rest = _after(rest, section)
@@ -58,6 +76,13 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         number = rest.str.extract(r"^([^\p{Han}]{0,3}[临附甲乙]?\d[\d-]*[号號][院]?)", 1)
         rest = _after(rest, number)
         estate = rest.str.extract(rf"^([^\d,，()（）]{{2,14}}?(?:{_both(grammar.estate_suffixes)}))(?:[0-9A-Z一二三四五六七八九十]|$)", 1)
+        # By its place: a name before a building or dashed numbers, or all that is left of the text.
+        placed = rest.str.extract(
+            rf"^(\p{{Han}}[\p{{Han}}A-Za-z0-9·]{{1,13}}?){_NUMERAL}{{1,3}}(?:栋|棟|幢|座|[号號][楼樓]|#|单元|單元|期|-\d)", 1
+        )
+        alone = rest.str.extract(r"^(\p{Han}[\p{Han}A-Za-z0-9·]{1,15})$", 1)
+        alone = pl.select(pl.when(~alone.str.contains(r"\d|[栋棟幢座室房楼樓层層]$")).then(alone)).to_series()
+        estate = pl.select(pl.coalesce(estate, placed, alone)).to_series()
         rest = _after(rest, estate)
         parts["number"], parts["estate"], parts["building"] = number, estate, _null_if_empty(rest)
     else:

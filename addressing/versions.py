@@ -55,18 +55,29 @@ def build_base(
         if base.version is not None and version < base.version:
             raise ValueError(f"register of {version} is older than the base's version {base.version}; fold all dumps anew, oldest first")
         frame = register_frame(table)
-        has_columns = frame.select(
-            pl.any_horizontal(pl.col("road", "estate", "number", "building", "community").is_not_null()).any()
-        ).item()
-        text_only = frame.height > 0 and not has_columns
-        if text_only:
-            from .textual import columns_from_text
-
-            frame = columns_from_text(frame, grammar, tree)
+        frame, text_only = _with_parts_of_texts(frame, grammar, tree)
         rows = pl.concat([tree.select(REGISTER_COLUMNS), frame.select(REGISTER_COLUMNS)])
         base = fold(base, read_snapshot(rows, grammar, every_text=text_only), version)
         base.text_only = text_only
     return add_aliases(base, aliases)
+
+
+_DOOR_COLUMNS = ("road", "estate", "lane", "number", "building", "unit", "floor", "room")
+
+
+def _with_parts_of_texts(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+    """The dump's rows, those that have a full address and no column below the community read from that text; and whether all are so."""
+    from .textual import columns_from_text
+
+    bare = frame.select(
+        pl.all_horizontal(pl.col(name).is_null() for name in _DOOR_COLUMNS) & pl.col("full_address").is_not_null()
+    ).to_series()
+    if not bare.any():
+        return frame, False
+    if bare.all():
+        return columns_from_text(frame, grammar, tree), True
+    read = columns_from_text(frame.filter(bare), grammar, tree)
+    return pl.concat([frame.filter(~bare), read], how="vertical_relaxed"), False
 
 
 def _with(base: AddressBase, **changes: object) -> AddressBase:

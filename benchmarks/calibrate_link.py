@@ -1,10 +1,11 @@
 """Measure the score table of addressing (addressing/tables/calibration.csv): the share of right links by class of link.
 
-Run: python benchmarks/calibrate_link.py --plates plates.parquet --truth link_dev.parquet [--write]. Two sources, named in the table's last column:
+Run: python benchmarks/calibrate_link.py --plates plates.parquet --truth link_dev.parquet [--write]. The sources, named in the table's last column:
 
 - `tickets`: the texts of `link_dev` whose village and neighbourhood are known, as people wrote them, and the same texts with one thing taken away
   or added (the road, the section, the district, a relation word), so that classes that the texts hold too rarely are measured as well;
-- `register`: texts made of plates (a village, a street, a crossing, a street with coordinates), whose truth is the plate itself.
+- `register`: texts made of plates (a village, a street, a crossing, a street with coordinates), whose truth is the plate itself;
+- `register, two versions`: former names and aliases of roads, asked for with the door's number, in one district.
 
 Only the half whose text hashes even is used, so that the other half can test the table. A door is right when its village and neighbourhood
 equal the truth; a street when doors of it lie in the true village, and the community, where one is given, is that village; what is made of
@@ -118,7 +119,7 @@ def made(base: AddressBase, plates: pl.DataFrame) -> pl.DataFrame:
         parts.append(
             answered(base, asked.unique("text", maintain_order=True))
             .with_columns(right=right.fill_null(False))
-            .select(*KEYS, "text", "right")
+            .select(*KEYS, "text", "score", "right")
         )
 
     named = pl.col("matched_text").str.replace_all("台", "臺").str.contains(pl.col("truth"), literal=True)
@@ -129,6 +130,8 @@ def made(base: AddressBase, plates: pl.DataFrame) -> pl.DataFrame:
     add(some.select(text="district", truth="district"), (level == "district") & named)
     add(some.select(text=pl.col("district") + pl.col("street"), truth="road"), level.is_in(["road"]) & named)
     add(some.select(text=pl.col("street"), truth="road"), level.is_in(["road"]) & named)
+    for tail in ("單號", "路燈編號", "往國道1號"):
+        add(some.select(text=pl.col("district") + pl.col("street") + tail, truth="road"), level.is_in(["road"]) & named)
     lanes = some.filter(pl.col("lane").is_not_null())
     add(lanes.select(text=pl.col("district") + pl.col("lane_text"), truth="lane"), level.is_in(["lane", "alley"]) & named)
     add(lanes.select(text=pl.col("lane_text"), truth="lane"), level.is_in(["lane", "alley"]) & named)
@@ -147,8 +150,38 @@ def made(base: AddressBase, plates: pl.DataFrame) -> pl.DataFrame:
         text=pl.col("district") + pl.col("street"), lng=pl.col("lng").cast(pl.Float64) + 0.0001, lat=pl.col("lat").cast(pl.Float64) + 0.0001,
         truth_li="village", truth_lin=pl.col("neighborhood").str.extract(r"(\d+)").cast(pl.Float64),
     ).drop_nulls()  # fmt: skip
-    parts.append(judged(base, answered(base, beside)).select(*KEYS, "text", "right"))
+    parts.append(judged(base, answered(base, beside)).select(*KEYS, "text", "score", "right"))
     return pl.concat(parts)
+
+
+def renamed(plates: pl.DataFrame) -> pl.DataFrame:
+    """Former names: one district's register in two versions, every fifth road bearing another name in the first; its doors are asked for by
+    their former addresses. And aliases: every fifth of the other roads under a name that an alias file gives. Right is the very door."""
+    district = plates.filter(pl.col("district") == plates["district"].mode().sort()[0])
+    roads = district["road"].unique().sort()
+    former = roads.gather_every(5)
+    alias = roads.gather_every(5, offset=2)
+    old_name, short = (pl.col("road").str.replace("^(.)", f"{sign}$1") for sign in ("舊名", "俗稱"))
+    text = pl.concat_str("city", "district", "village", "neighborhood", "road", pl.col("section", "lane", "alley").fill_null(""), "number")
+    # The register's own code says that a door under another name is the same door.
+    district = district.with_columns(city=pl.lit("臺北市"), address_code=pl.format("D{}", pl.int_range(pl.len())))
+    first = district.with_columns(road=pl.when(pl.col("road").is_in(former.implode())).then(old_name).otherwise("road")).with_columns(
+        full_addr=text
+    )
+    aliases = alias.to_frame("road").select(name="road", alias=short, level=pl.lit("road"), kind=pl.lit("short")).to_arrow()
+    versions = [
+        (day, register_columns(dump, "full_addr", Path("plates")).to_arrow())
+        for day, dump in ((dt.date(2026, 1, 1), first), (dt.date(2026, 6, 1), district))
+    ]
+    base = build_base(versions, Grammar.load("taiwan"), aliases=aliases)
+    asked = []
+    for names, name in ((former, old_name), (alias, short)):
+        doors = district.filter(pl.col("road").is_in(names.implode()))
+        doors = doors.sample(min(SAMPLE, doors.height), seed=4)
+        said = pl.concat_str("district", name, pl.col("section", "lane", "alley").fill_null(""), "number")
+        asked.append(doors.select(text=said, truth="full_addr").unique("text", keep="none"))
+    found = answered(base, pl.concat(asked))
+    return found.with_columns(right=(pl.col("matched_text") == pl.col("truth")).fill_null(False)).select(*KEYS, "text", "score", "right")
 
 
 def table_of(frame: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -159,7 +192,13 @@ def table_of(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     for kept in (5, 4, 3, 2):
         group = frame.group_by(KEYS[:kept]).agg(n=pl.len(), right=pl.col("right").sum())
         tables.append(group.with_columns(star.alias(key) for key in KEYS[kept:]).select(*KEYS, "n", "right"))
-    measured = pl.concat(tables).filter(pl.col("n") >= 30).with_columns(score=((pl.col("right") + 0.9) / (pl.col("n") + 1)).round(4))
+    any_method = frame.group_by("reason_code").agg(n=pl.len(), right=pl.col("right").sum())
+    tables.append(any_method.with_columns(star.alias(key) for key in KEYS if key != "reason_code").select(*KEYS, "n", "right"))
+    measured = (
+        pl.concat(tables)
+        .filter(pl.col("n") >= 30)
+        .with_columns(score=((pl.col("right") + 0.9) / (pl.col("n") + 1)).round(4).clip(upper_bound=0.9999))
+    )
     return measured.sort(*KEYS).with_columns(pl.col("n", "right").cast(pl.Int64), source=pl.lit(source))
 
 
@@ -172,13 +211,11 @@ def whole_table(tables: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def test_of(frame: pl.DataFrame) -> str:
-    doors = frame.filter(pl.col("level").is_in(list(DOOR_LEVELS)))
-    sure, every = doors.filter(pl.col("score") >= 0.99), frame.filter(pl.col("score") >= 0.99)
-    right = doors.filter("right")
+    linked = frame.filter(pl.col("level").is_not_null())
+    sure, right = linked.filter(pl.col("score") >= 0.99), linked.filter("right")
     return (
-        f"doors {doors.height}; scored >= 0.99: {sure.height}, right of these {sure['right'].mean():.4f}; "
-        f"right doors scored >= 0.99: {right.filter(pl.col('score') >= 0.99).height / right.height:.4f}; "
-        f"links of all levels scored >= 0.99: {every.height}, right of these {every['right'].mean():.4f}"
+        f"links {linked.height}; scored >= 0.99: {sure.height}, right of these {sure['right'].mean() or 0:.4f}; "
+        f"right links scored >= 0.99: {right.filter(pl.col('score') >= 0.99).height / max(right.height, 1):.4f}"
     )
 
 
@@ -199,13 +236,14 @@ def main() -> None:
         (tickets(base, asked.truth), "tickets"),
         (varied(base, asked.truth, plates), "tickets, varied"),
         (made(base, plates), "register"),
+        (renamed(plates), "register, two versions"),
     ]
     table = whole_table([table_of(half(frame, True), source) for frame, source in frames])
     with pl.Config(tbl_rows=200, tbl_hide_column_data_types=True):
         print(table.filter(pl.col("level") != "*", pl.col("district") == "*"))
     if asked.write:
         TABLE.write_text(HEADER + table.write_csv(), encoding="utf-8")
-    for frame, source in frames[:2]:
+    for frame, source in frames:
         print(f"{source}, the other half, with the table as it was before this run:", test_of(half(frame, False)))
 
 

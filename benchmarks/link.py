@@ -1,8 +1,8 @@
 """Linking, side by side on one machine and the same data: govlake, an exact-look-up baseline, Splink and jionlp (where present).
 
-Run: python -m benchmarks.link [--data FOLDER] [--with-others] [--sample N]. FOLDER holds taipei/plates.parquet, taipei/link_dev.parquet and
-addresses/*.jsonl. `--with-others` makes an environment of its own for Splink 5 and jionlp (uv or venv with pip) and runs them on the sample;
-without it, or where the registry cannot be reached, they are listed as absent. For the figure on two cores: taskset -c 0,1 with
+Run: python -m benchmarks.link [--data FOLDER] [--alone] [--sample N]. FOLDER holds taipei/plates.parquet, taipei/link_dev.parquet and
+addresses/*.jsonl. An environment of its own is made for Splink 5 and jionlp (uv or venv with pip), which run on a sample; where
+the registry cannot be reached they are listed as absent, with the reason. `--alone` leaves them out. For the figure on two cores: taskset -c 0,1 with
 POLARS_MAX_THREADS=2.
 """
 
@@ -30,6 +30,8 @@ from addressing import DOOR_LEVELS, AddressBase, Grammar, build_base, resolve
 from addressing.cascade import prepare
 from addressing.link import register_columns
 from addressing.text import comparable
+from benchmarks.calibrate_link import TABLE as CALIBRATION
+from benchmarks.calibrate_link import even, judged
 
 STREETS = ("road", "lane", "alley")
 OTHERS = ("splink>=5.0.0.dev0,<6", "jionlp", "pyarrow", "pandas", "duckdb")
@@ -166,8 +168,28 @@ def govlake(data: Path, truth: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     )
     paths = pl.DataFrame({"runner_up": base.nodes["address_key"], "runner_up_text": base.nodes["path"]})
     show(unnumbered(pl.read_parquet(plates), bare.join(paths, on="runner_up", how="left", maintain_order="left")))
-    print(bare.group_by("level", "outcome").len().sort("len", descending=True))
+    show(bare.group_by("level", "outcome").len().sort("len", descending=True).to_dicts())
+    calibrated(base, pl.concat([truth, found.drop("district", "door")], how="horizontal"))
     return found, seconds
+
+
+def calibrated(base: AddressBase, answered: pl.DataFrame) -> None:
+    """Right links by score, on the half of the li+lin texts that the table was not made on; and the table's classes."""
+    half = answered.filter((pl.col("kind") == "li+lin") & pl.col("level").is_not_null())
+    half = judged(base, half.filter(~pl.Series([even(text) for text in half["address"].to_list()], dtype=pl.Boolean)))
+    rows = []
+    for low, high in ((0.99, 1.01), (0.95, 0.99), (0.9, 0.95), (0.5, 0.9), (0.0, 0.5)):
+        part = half.filter((pl.col("score") >= low) & (pl.col("score") < high))
+        if part.height:
+            rows.append({"score": f"{low} to {min(high, 1.0)}", "links": part.height, "mean score": round(part["score"].mean(), 4),
+                         "right": round(part["right"].mean(), 4)})  # fmt: skip
+    print("score and share of right links, the half of li+lin that the table was not made on:")
+    show(rows)
+    right = half.filter("right")
+    print(f"of its right links scored >= 0.99: {(right['score'] >= 0.99).mean():.4f}")
+    table = pl.read_csv(CALIBRATION, comment_prefix="#").filter((pl.col("level") != "*") & (pl.col("district") == "*"))
+    print("the score table by class (addressing/tables/calibration.csv):")
+    show(table.select("method", "reason", "level", "n", "right", "score", "source").sort("n", descending=True).to_dicts())
 
 
 def others_environment(folder: Path) -> Path | None:
@@ -248,7 +270,7 @@ def splink(python: Path, folder: Path, data: Path, sample: pl.DataFrame, name: s
 
 
 def show(rows: list[dict]) -> None:
-    with pl.Config(tbl_rows=30, tbl_cols=10, tbl_width_chars=160, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
+    with pl.Config(tbl_rows=60, tbl_cols=10, tbl_width_chars=160, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
         print(pl.DataFrame(rows))
 
 
@@ -267,7 +289,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     near = Path(os.environ.get("GOVLAKE_REALDATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--data", type=Path, default=near, help="folder of real data (default: GOVLAKE_REALDATA, else ../shared/data)")
-    parser.add_argument("--with-others", action="store_true", help="also Splink and jionlp, in an environment made for them")
+    parser.add_argument("--alone", action="store_true", help="without Splink and jionlp, for which an environment is made")
     parser.add_argument("--sample", type=int, default=20_000, help="texts given to the others")
     asked = parser.parse_args()
     if not (asked.data / "taipei" / "link_dev.parquet").is_file():
@@ -279,8 +301,8 @@ def main() -> None:
     }
     show([row for name, (found, seconds) in answers.items() for row in accuracy(name, found, truth, seconds)])
     likeness(asked.data)
-    if not asked.with_others:
-        print("Splink, jionlp: not asked for (--with-others)")
+    if asked.alone:
+        print("Splink, jionlp: left out (--alone)")
         return
     with tempfile.TemporaryDirectory() as folder:
         python = others_environment(Path(folder) / "env")

@@ -174,7 +174,8 @@ def test_a_lane_of_two_roads_stays_open_and_both_are_kept() -> None:
     ("text", "reason"),
     [
         ("青山區廈港街24多號", "number_unread"), ("青山區廈港街(捷運站3號", "number_unread"), ("青山區廈港街40、42號", "number_missing"),
-        ("青山區廈港街往國道1號", "names_no_more"), ("青山區廈港街不知道門牌號", "names_no_more"),
+        ("青山區廈港街單號", "number_unread"), ("青山區廈港街往國道1號", "street_missing"), ("青山區廈港街號誌故障", "names_no_more"),
+        ("青山區廈港街地下一樓", "names_no_more"),
     ],
 )  # fmt: skip
 def test_a_number_beside_a_street_that_is_no_door_of_it(taiwan: AddressBase, text: str, reason: str) -> None:
@@ -304,3 +305,16 @@ def test_the_receipt_says_the_same_as_the_table_and_holds_no_raw_text(mainland: 
     both = receipt.render()
     assert "结果" in both
     assert "Outcome" in both
+
+
+def test_a_placeholder_stands_rather_for_a_character_that_the_old_encoding_lacked() -> None:
+    import register
+
+    from addressing import Grammar, build_base
+
+    # 廈 is also written 厦, which Big5 lacks; 金 has no form that could be lost.
+    rival = {"city": "海東市", "district": "青山區", "community": "乙安里", "neighbourhood": "1鄰", "road": "金港街", "number": "24號",
+             "full_address": "海東市青山區乙安里1鄰金港街24號"}  # fmt: skip
+    base = build_base([(register.DAY, pa.Table.from_pylist([*register.taiwan_rows(), rival]))], Grammar.load("taiwan"))
+    found = answer(base, "青山區?港街24號")
+    assert (found["method"], found["matched_text"][-6:]) == ("correction", "鄰廈港街24號"[-6:])

@@ -185,6 +185,39 @@ def test_resolving_only_what_a_version_touches_equals_resolving_all(seed: int) -
         assert hit or was == now, text
 
 
+def texts_alone(rows: list[dict]) -> pa.Table:
+    return pa.table({"full_address": sorted({row["full_address"] for row in rows if row.get("full_address") and not row.get("status")})})
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10_000))
+def test_so_it_is_with_registers_of_full_texts_alone(seed: int) -> None:
+    rows = register.mainland_rows()
+    old = build_base([(DAYS[0], texts_alone(rows))], GRAMMAR)
+    new = build_base([(DAYS[1], texts_alone(mutated(rows, seed)))], GRAMMAR, previous=old)
+    asked = [
+        *TEXTS,
+        *(row["full_address"] for row in rows),
+        "深圳市光明区某大厦旁 3 号",
+        "广东省深圳市光明区公明街道上村社区松白路12号翠湖花圆3栋",
+    ]
+    queries = pa.table({"text": asked})
+    before, after = resolve(old, queries).to_pylist(), resolve(new, queries).to_pylist()
+    touched = affected_queries(old, new, queries).to_list()
+    for text, was, now, hit in zip(asked, before, after, touched, strict=True):
+        assert hit or was == now, text
+
+
+def test_a_version_that_changes_one_road_touches_only_texts_that_name_it_or_nothing_known() -> None:
+    rows = register.mainland_rows()
+    fewer = [row for row in rows if row["full_address"] != "广东省深圳市光明区公明街道上村社区别墅路5号"]
+    asked = ["科裕路8号", "别墅路7号", "阳光花园1栋101"]
+    for shape in (table, texts_alone):
+        old = build_base([(DAYS[0], shape(rows))], GRAMMAR)
+        new = build_base([(DAYS[1], shape(fewer))], GRAMMAR, previous=old)
+        assert affected_queries(old, new, pa.table({"text": asked})).to_list() == [False, True, False], shape.__name__
+
+
 def test_a_saved_base_answers_as_before(tmp_path, mainland: AddressBase) -> None:
     mainland.save(tmp_path / "base")
     opened = AddressBase.open(tmp_path / "base")
