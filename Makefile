@@ -11,7 +11,7 @@ PORT ?= 3000
 demo ui: export GOVLAKE_HOME := $(or $(GOVLAKE_HOME),$(CURDIR)/.govlake)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-all check format bench bench-link bundle pins clean
+.PHONY: help install demo ui test test-all check format bench bench-link docs bundle pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,9 @@ bench: $(STAMP)  ## time and memory of the main job against plain DuckDB
 
 bench-link: $(STAMP)  ## accuracy and speed of linking, side by side with others
 	$(BIN)/python -m benchmarks.link
+
+docs: $(STAMP)  ## dist/docs: these documents as static pages, to read without a server or the internet
+	$(BIN)/python docs/build.py
 
 bundle: $(STAMP)  ## dist/govlake-…-bundle.tar.gz: installer and all wheels for a closed network
 	$(BIN)/python scripts/bundle.py

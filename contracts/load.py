@@ -126,7 +126,8 @@ def _joined(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         mine, others = over.get(section) or {}, under.get(section) or {}
         if isinstance(mine, dict):
             parts[section] = {
-                name: {**others.get(name, {}), **(mine.get(name) or {})} for name in [*others, *(name for name in mine if name not in others)]
+                name: {**others.get(name, {}), **(mine.get(name) or {})}
+                for name in [*others, *(name for name in mine if name not in others)]
             }
     return {**under, **over, **parts}
 
