@@ -119,7 +119,7 @@ def test_runs_killed_at_a_hundred_random_moments_damage_no_release_and_the_next_
     killed = 0
     while killed < KILLS:
         process = _process(home, before.district)
-        time.sleep(draw.uniform(0, before.seconds))
+        process.join(draw.uniform(0, before.seconds))
         process.kill()
         process.join()
         release = (home / "releases" / "current").resolve()
