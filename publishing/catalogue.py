@@ -17,13 +17,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from contracts.model import THEMES, Audience, Column, Table
 from publishing.pseudonyms import SQL_SHAPE
+from publishing.results import Check, FeedState
 from publishing.subscriptions import LEVELS
 
 FOLDER = "catalogue"
@@ -36,40 +37,6 @@ HISTORY = 100
 _PROVENANCE = {"record_key", "delivery", "delivery_date", "source_row", "key_is_weak", "address_query"}
 _CHANGED = re.compile(r"\*\*|\[[\u4e00-\u9fff]{2,4}\]")
 """Marks that masking and redaction leave."""
-
-
-class Check(Protocol):
-    """One rule's result."""
-
-    @property
-    def table(self) -> str: ...
-    @property
-    def rule(self) -> str: ...
-    @property
-    def severity(self) -> str: ...
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def rows_checked(self) -> int: ...
-    @property
-    def violations(self) -> int: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def message_zh(self) -> str: ...
-
-
-class FeedState(Protocol):
-    """How fresh a feed is. `decision`: ok, go_on or stop."""
-
-    @property
-    def feed(self) -> str: ...
-    @property
-    def latest(self) -> dt.date | None: ...
-    @property
-    def days(self) -> int | None: ...
-    @property
-    def decision(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from altair.utils.schemapi import debug_mode
 from contracts.delivery import Problem
 from contracts.header import folded
 from contracts.model import THEMES, Column, Contract, Feed, Table
-from publishing.site.facts import Check, Facts, FeedState
+from publishing.results import Check, FeedState
+from publishing.site.facts import Facts
 from publishing.site.figures import LEVELS, MOST_DELIVERIES, Figures, Rows
 from publishing.site.origins import FEED_SCHEMAS, REGISTER, End, Step, Way, expressions, way_back
 from publishing.site.pictures import Drawer
