@@ -31,7 +31,7 @@ def listed(home: Path | None, feed: str | None, delivery: str | None, as_json: b
 
     opened = existing_home(home)
     found: list[dict[str, Any]] = []
-    for name in _feeds(feed, delivery):
+    for name in _feeds(opened, feed, delivery):
         rows = _rows(opened, name, delivery)
         if rows is not None:
             found += quarantine.listed(rows).to_pylist()
@@ -64,7 +64,7 @@ def show(home: Path | None, delivery: str, rule: str | None, most: int, as_json:
     from quality import quarantine
 
     opened = existing_home(home)
-    (feed,) = _feeds(None, delivery)
+    (feed,) = _feeds(opened, None, delivery)
     rows = _rows(opened, feed, delivery)
     if rows is None or not rows.num_rows:
         raise CommandFailed(f"no refused rows of {delivery}", "see `govlake quarantine list`")
@@ -93,7 +93,7 @@ def export(home: Path | None, output: Path, feed: str | None, delivery: str | No
     opened = existing_home(home)
     district = _district(opened)
     chosen = []
-    for name in _feeds(feed, delivery):
+    for name in _feeds(opened, feed, delivery):
         rows = _rows(opened, name, delivery)
         if rows is not None and rows.num_rows:
             chosen.append(quarantine.FeedQuarantine(contract_of(district, name), _mapping(district, name), rows))
@@ -121,7 +121,7 @@ def retry(home: Path | None, feed: str | None, delivery: str | None, wait: bool,
     from warehouse.lake import Lake
 
     opened = existing_home(home)
-    named = _feeds(feed, delivery)
+    named = _feeds(opened, feed, delivery)
     names = [delivery] if delivery else named if feed else []
     folder = district_folder(opened)
     lake = Lake(opened.lake)
@@ -198,8 +198,10 @@ def _show_retry(lines: Sequence[RetryLine], status: str | None, release: str | N
         screen.say(f"  {gap}")
 
 
-def _feeds(feed: str | None, delivery: str | None) -> list[str]:
-    """The feeds asked for."""
+def _feeds(home: Home, feed: str | None, delivery: str | None) -> list[str]:
+    """The feeds asked for, of those that come with govlake and those of the home's district."""
+    if home.district_note.is_file():
+        district_folder(home)
     named = feed or (delivery.partition("/")[0] if delivery else None)
     if named is None:
         return list(feeds())

@@ -186,7 +186,7 @@ def _leaks(planted: Planted, texts: Callable[[], Iterator[tuple[str, bytes]]]) -
     return {f"{place}: {tokens[found]}" for place, content in texts() for found in set(any_token.findall(content))}
 
 
-SEARCHED = ("storage", "history", "schedules", "logs", "temporary", "shares")
+SEARCHED = ("storage", "history", "schedules", "logs", "temporary")
 
 
 def test_something_was_planted_in_every_field_of_every_feed(planted: Planted) -> None:
@@ -222,10 +222,27 @@ def test_no_canary_stands_in_what_an_audience_gets(planted: Planted, audience: s
             if path.is_file():
                 yield from ((path.name, content) for content in _texts(path))
 
-    # A key is how records are joined: what an office writes into a key that its contract opens to the internal audience is seen there.
-    keys = {f"{name}.{key}" for name, feed in contracts.feeds().items() for key in feed.keys}
-    opened = keys if audience == "internal" else set()
+    opened = _keys() if audience == "internal" else set()
     assert {leak for leak in _leaks(planted, texts) if leak.split(" of ")[1] not in opened} == set()
+
+
+def _keys() -> set[str]:
+    """A key is how records are joined: what an office writes into a key that its contract opens to the internal audience is seen there."""
+    return {f"{name}.{key}" for name, feed in contracts.feeds().items() for key in feed.keys}
+
+
+def test_no_canary_stands_in_what_a_subscriber_gets(planted: Planted) -> None:
+    """The demo's subscribers are cleared for internal data; what is kept to compare with is for the home's owner alone."""
+    shares = planted.home / "shares"
+
+    def texts() -> Iterator[tuple[str, bytes]]:
+        for path in shares.rglob("*"):
+            if path.is_file():
+                yield from ((str(path.relative_to(shares)), content) for content in _texts(path))
+
+    assert [path for path in shares.rglob("manifest.json")], "nothing was delivered, so nothing is shown"
+    assert {leak for leak in _leaks(planted, texts) if leak.split(" of ")[1] not in _keys()} == set()
+    assert (shares / ".state").stat().st_mode & 0o077 == 0
 
 
 def test_no_canary_stands_in_manifest_checks_report_contracts_or_site(planted: Planted) -> None:
