@@ -199,3 +199,19 @@ def test_a_mistake_in_a_contract_names_file_and_remedy(tmp_path: Path, text: str
         contracts.feeds(tmp_path)
     assert "x.yaml:" in str(raised.value)
     assert "remedy" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("copy", "origin"),
+    [
+        ("subject.event_full_scope.deadline_state", "event.deadline.state"),
+        ("subject.event_full_scope.feed", "event.event.feed"),
+        ("subject.alert.kind", "event.alert.kind"),
+    ],
+)
+def test_a_column_that_hands_on_codes_knows_all_of_them(copy: str, origin: str) -> None:
+    def codes(name: str) -> set[str]:
+        table, _, column = name.rpartition(".")
+        return set(contracts.tables()[table].column(column).codes)
+
+    assert codes(copy) == codes(origin)
