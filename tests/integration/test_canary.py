@@ -240,7 +240,7 @@ def test_no_canary_stands_in_what_a_subscriber_gets(planted: Planted) -> None:
             if path.is_file():
                 yield from ((str(path.relative_to(shares)), content) for content in _texts(path))
 
-    assert [path for path in shares.rglob("manifest.json")], "nothing was delivered, so nothing is shown"
+    assert list(shares.rglob("manifest.json")), "nothing was delivered, so nothing is shown"
     assert {leak for leak in _leaks(planted, texts) if leak.split(" of ")[1] not in _keys()} == set()
     assert (shares / ".state").stat().st_mode & 0o077 == 0
 
