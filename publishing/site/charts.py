@@ -21,6 +21,8 @@ WIDTH = 1080
 GOOD, FAIR, BAD, MAIN, SECOND, THIRD, FOURTH, FIFTH = (f"var(--c-{name})" for name in ("good", "fair", "bad", "1", "2", "3", "4", "5"))
 SERIES = (MAIN, SECOND, THIRD, FOURTH, FIFTH, FAIR, BAD, GOOD)
 _FONT = "system-ui, sans-serif"
+_SHORT = "format(datum.value, '~s')"
+"""Each number on an axis by itself (0, 500, 1k): an axis's own format takes one unit for all and says 0k, 0.5k."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +101,23 @@ def _bars_height(count: int, step: int = 24) -> int:
     return max(1, count) * step
 
 
-_SQUARE = re.compile(r'<path transform="translate\((-?[\d.]+),(-?[\d.]+)\)" d="M(-?[\d.]+),(-?[\d.]+)(h[\d.]+v[\d.]+h-[\d.]+Z)"([^>]*)/>')
+_SQUARE = re.compile(
+    r'<path transform="translate\((-?[\d.]+),(-?[\d.]+)\)" d="M(-?[\d.]+),(-?[\d.]+)h([\d.]+)v\5h-\5Z" fill="([^"]+)"([^>]*)/>'
+)
 
 
 def _squares(drawn: str) -> str:
-    """Neighbouring squares of one look as one path: a map of thousands becomes a tenth of its size."""
+    """Neighbouring squares of one look as one path, each a stroke as long as it is thick: a map of thousands becomes a twentieth of its size."""
     runs: list[dict[str, Any]] = []
     for match in _SQUARE.finditer(drawn):
-        x, y, left, top, shape, look = match.groups()
-        if not runs or (runs[-1]["end"], runs[-1]["shape"], runs[-1]["look"]) != (match.start(), shape, look):
-            runs.append({"start": match.start(), "shape": shape, "look": look, "corners": []})
+        x, y, left, top, side, colour, rest = match.groups()
+        look = f'fill="none" stroke="{colour}" stroke-width="{side}"{rest}'
+        if not runs or (runs[-1]["end"], runs[-1]["look"]) != (match.start(), look):
+            runs.append({"start": match.start(), "look": look, "strokes": []})
         runs[-1]["end"] = match.end()
-        runs[-1]["corners"].append(f"M{float(x) + float(left):.1f},{float(y) + float(top):.1f}{shape}")
+        runs[-1]["strokes"].append(f"M{float(x) + float(left):.1f},{float(y) + float(top) + float(side) / 2:.1f}h{side}")
     for run in reversed(runs):
-        drawn = f'{drawn[: run["start"]]}<path d="{"".join(run["corners"])}"{run["look"]}/>{drawn[run["end"] :]}'
+        drawn = f'{drawn[: run["start"]]}<path d="{"".join(run["strokes"])}" {run["look"]}/>{drawn[run["end"] :]}'
     return drawn
 
 
@@ -125,7 +130,7 @@ def bars(rows: Rows, label: str, value: str, *, axis: str, colour: str = MAIN, d
     rows, left = _labelled(rows, label)
     base = alt.Chart(_data(rows)).encode(
         y=alt.Y(f"{label}:N", sort=None, title=None, axis=alt.Axis(ticks=False)),
-        x=alt.X(f"{value}:Q", title=axis, axis=alt.Axis(tickCount=5, format="~s")),
+        x=alt.X(f"{value}:Q", title=axis, axis=alt.Axis(tickCount=5, labelExpr=_SHORT)),
     )
     texts = base.mark_text(align="left", dx=5, fontSize=12).encode(text=alt.Text(f"{value}:Q", format=f",.{decimals}f"))
     chart = alt.layer(base.mark_bar(color=colour, height=15), texts).properties(width=WIDTH - left - 70, height=_bars_height(len(rows)))
@@ -148,7 +153,7 @@ def stacked(
         .mark_bar(height=15)
         .encode(
             y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False)),
-            x=alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5, format="~s")),
+            x=alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5, labelExpr=_SHORT)),
             color=_colours(names, colours),
             order="order:Q",
         )
@@ -201,7 +206,13 @@ def months_stacked(rows: Rows, part: str, value: str, *, axis: str, names: Seque
 
 
 def lines(rows: Rows, parts: Mapping[str, str], *, axis: str, whole: bool = False, colours: Sequence[str] = SERIES) -> Drawing:
-    """Lines by month, one for each part (column → its name). `whole`: the axis goes from 0 to 100."""
+    """Lines by month, one for each part (column → its name) that has a value in any month. `whole`: the axis goes from 0 to 100."""
+    shown = [
+        (column, name, colours[at % len(colours)])
+        for at, (column, name) in enumerate(parts.items())
+        if any(row.get(column) is not None for row in rows)
+    ]
+    parts, colours = {column: name for column, name, _ in shown}, [colour for _, _, colour in shown]
     names = list(parts.values())
     long = [
         {"month": row["month"], "part": name, "value": row[column]}
@@ -223,7 +234,7 @@ def lines(rows: Rows, parts: Mapping[str, str], *, axis: str, whole: bool = Fals
 
 
 def _amount(axis: str, scale: alt.Scale | None = None) -> alt.Y:
-    return alt.Y("value:Q", title=axis, scale=scale or alt.Scale(), axis=alt.Axis(tickCount=5, format="~s", titleX=-44))
+    return alt.Y("value:Q", title=axis, scale=scale or alt.Scale(), axis=alt.Axis(tickCount=5, labelExpr=_SHORT, titleX=-44))
 
 
 def _months_width(rows: Rows) -> float:

@@ -99,7 +99,10 @@ class Drawer:
         )  # fmt: skip
 
     def days(self) -> Iterator[Picture]:
-        rows = _monthly(self.numbers["effect_by_month"])
+        # A district whose office gives no times has months without any day to draw.
+        rows = [
+            row for row in _monthly(self.numbers["effect_by_month"]) if row["response_days"] is not None or row["handling_days"] is not None
+        ]
         yield from self._picture(
             "days", rows, "subject.community_monthly_effect",
             lambda: (charts.lines(rows, {"response_days": self.t("response_days"), "handling_days": self.t("handling_days")}, axis=self.t("days")),),
@@ -212,7 +215,8 @@ class Drawer:
         ]  # fmt: skip
         yield from self._picture(
             "flow", rows, "event.event_node",
-            lambda: (charts.spans(rows, "node", "median_hours", "p90_hours", axis=self.t("hours"), names=(self.t("median_hours"), self.t("p90_hours"))),),
+            # A district without later nodes has counts, which stand in the table, and no time spent that could be drawn.
+            lambda: (charts.spans(rows, "node", "median_hours", "p90_hours", axis=self.t("hours"), names=(self.t("median_hours"), self.t("p90_hours"))),) if any(row["p90_hours"] for row in rows) else (),
             [("node", "node", ""), ("events", "events", "n"), ("visits", "visits", "n"), ("median_hours", "median_hours", "n"), ("p90_hours", "p90_hours", "n"), ("unforeseen", "unforeseen", "n")],
         )  # fmt: skip
 
@@ -275,13 +279,14 @@ class Drawer:
         return [*self.outcomes(), *self.methods(), *self.scores(), *self.why()]
 
     def on_pictures(self, drawn: Sequence[Picture]) -> list[Picture]:
-        """All pictures of the page; `drawn` are those of the overview, so that none is drawn twice."""
+        """All pictures of the page, those with nothing drawn last; `drawn` are those of the overview, so that none is drawn twice."""
         ready = {one.id: one for one in drawn}
         effect, deadlines = ([ready[name]] if name in ready else [] for name in ("effect", "deadlines"))
-        return [
+        pictures = [
             *effect, *self.days(), *self.sources(), *self.communities(), *self.hot_words(), *self.topics(), *deadlines, *self.dispatch(),
             *self.places(), *self.repeats(), *self.flow(), *self.steps(),
         ]  # fmt: skip
+        return sorted(pictures, key=lambda one: not (one.drawn or one.words))
 
 
 _NODES = ("received", "dispatched", "accepted", "returned", "handling", "suspended", "extended", "handled", "checked", "closed")
