@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from addressing.text import comparable
 from benchmarks.calibrate_link import TABLE as CALIBRATION
 from benchmarks.calibrate_link import even, judged
 
+RUNS = 5
 STREETS = ("road", "lane", "alley")
 OTHERS = ("splink>=5.0.0.dev0,<6", "jionlp", "pyarrow", "pandas", "duckdb")
 
@@ -149,12 +151,16 @@ def govlake(data: Path, truth: pl.DataFrame) -> tuple[pl.DataFrame, float]:
         resolve(base, pa.table({"text": ["臺北市"]}))
         opened = time.perf_counter() - start
         queries = pa.table({"text": truth["address"].to_arrow()})
-        start = time.perf_counter()
-        answers = resolve(base, queries)
-        seconds = time.perf_counter() - start
+        answers, every = resolve(base, queries.slice(0, 0)), []
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            answers = resolve(base, queries)
+            every.append(time.perf_counter() - start)
+        seconds = statistics.median(every)
     print(
         f"govlake: register of {register.num_rows:,} plates built in {built:.1f} s, opened and first answer in {opened:.2f} s, "
-        f"{len(truth):,} texts in {seconds:.2f} s, peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
+        f"{len(truth):,} texts in {', '.join(f'{took:.2f}' for took in every)} s (first run first; the table takes the median), "
+        f"peak memory, the building with it, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
     )
     found = pl.DataFrame(pl.from_arrow(answers)).with_columns(door=pl.col("level").is_in(list(DOOR_LEVELS)))
     free = pl.concat([truth.select("kind", "address"), found], how="horizontal").filter(pl.col("kind") == "free")
