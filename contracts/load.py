@@ -31,7 +31,8 @@ class ContractError(ValueError):
 def read_yaml(path: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
     """Parse one YAML file; gives the value and, for every path of keys in it, the line it starts on (first is 1)."""
     lines: dict[tuple[Any, ...], int] = {}
-    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    # libyaml's parser where PyYAML has it: seven times faster, and hundreds of contracts are read at every start.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
     try:
         node = loader.get_single_node()
         if node is None:

@@ -22,7 +22,6 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from scipy import stats
 
 import contracts
 from contracts.schema import arrow_schema
@@ -173,6 +172,8 @@ def _rising(stands: pl.DataFrame, reports: pl.DataFrame, first: dt.date) -> pl.D
         .sort("week", "word")
     )
     # Half a report more than none: a word never seen before would otherwise beat chance by standing once.
+    from scipy import stats  # takes most of a second to import; only a release that is built needs it
+
     chance = stats.poisson.sf(compared["reports"].to_numpy() - 1, compared["expected"].to_numpy() + 0.5)
     return (
         compared.filter(pl.Series(np.asarray(chance) < _CHANCE, dtype=pl.Boolean))
