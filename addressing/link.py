@@ -161,7 +161,17 @@ def register_columns(table: pl.DataFrame, column: str | None, path: Path) -> pl.
         raise LinkError(
             f"{path}: no column holds addresses; there are: {', '.join(table.columns)}. Name the one with the full address with --register-column"
         )
-    return table.select(pl.col(name).cast(pl.String).alias(target) for target, name in chosen.items())
+    return _with_upper_divisions(table.select(pl.col(name).cast(pl.String).alias(target) for target, name in chosen.items()))
+
+
+def _with_upper_divisions(register: pl.DataFrame) -> pl.DataFrame:
+    """Province and city from what the full address says before the district, for a register that has no columns for them."""
+    if not {"full_address", "district"} <= set(register.columns) or {"province", "city"} & set(register.columns):
+        return register
+    upper = pl.col("full_address").str.split(pl.col("district")).list.first()
+    parts = upper.str.extract_groups(r"^(\p{Han}{2,8}?(?:省|自治区|特别行政区))?(\p{Han}{1,10}?(?:市|县|縣|州|盟|地区))?$")
+    named = [parts.struct.field(str(place)).alias(level) for place, level in ((1, "province"), (2, "city"))]
+    return register.with_columns(named)
 
 
 def address_column(table: pl.DataFrame, column: str | None, path: Path) -> str:

@@ -231,7 +231,7 @@ def _kind(grammar: str, token: pl.Expr) -> pl.Expr:
 
 def _suffix_divisions(texts: pl.Series) -> pl.DataFrame:
     """Divisions by suffix alone, for grammars without a national table: row, start, end, level, repeated, superseded."""
-    pattern = r"^[\s]*(?:台灣省|臺灣省|台湾省)?([^\d\s]{2}[縣县市])?([^\d\s]{1,3}?[區区鄉乡鎮镇市])?"
+    pattern = r"^[\s]*(?:台灣省|臺灣省|台湾省)?([^\d\s]{2}[縣县市])?([^\d\s]{1,3}?(?:[鄉乡鎮镇市][區区]|[區区鄉乡鎮镇市]))?"
     frame = pl.DataFrame({"text": texts}).with_row_index("row").with_columns(part=pl.col("text").str.extract_groups(pattern))
     lead = pl.col("text").str.extract(r"^([\s]*(?:台灣省|臺灣省|台湾省)?)", 1).str.len_chars().fill_null(0)
     city = pl.col("part").struct.field("1").str.len_chars().fill_null(0)

@@ -19,8 +19,8 @@ from .text import comparable, rewrite
 # Both scripts of the few suffix characters that differ.
 _SCRIPTS = {"区": "[区區]", "县": "[县縣]", "乡": "[乡鄉]", "镇": "[镇鎮]", "邻": "[邻鄰]", "号": "[号號]", "园": "[园園]", "厦": "[厦廈]",
             "广": "[广廣]", "场": "[场場]", "楼": "[楼樓]", "庄": "[庄莊]", "苑": "苑", "桥": "[桥橋]", "门": "[门門]", "东": "[东東]"}  # fmt: skip
-# Quarters of a place, never administrative districts.
-_NO_DISTRICT = "(?:工业|工業|小|园|園|生活|校|厂|廠|住宅|宿舍|片)[区區]$"
+# Rows of the code tables that are no places.
+_PLACEHOLDER = "^(?:市辖区|省直辖县级行政区划|自治区直辖县级行政区划)"
 _NUMERAL = "[0-9A-Za-zＡ-Ｚ０-９一二三四五六七八九十]"
 # What may stand before a number on its own: a village or quarter whose lanes and doors are numbered without a road (新屋村2巷3号).
 _BEFORE_NUMBER = r"(?:甲|乙|临|臨|附|特)?[0-9０-９一二三四五六七八九十百零〇廿][0-9０-９一二三四五六七八九十百零〇廿之-]*"
@@ -39,21 +39,25 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
     parts: dict[str, pl.Series] = {}
     rest = text.str.replace(r"^\d{3,6}", "")
     for division in grammar.divisions:
+        rest = rest.str.replace(_PLACEHOLDER, "")
         if division.pattern:
             expression = "^(" + division.pattern.replace("邻", _SCRIPTS["邻"]) + ")"
         else:
             longest = 9 if division.level in ("province", "city") else 8
-            # 杭州市 ends in 市 though 州 ends a name too; 幸福村社区 in 社区 though 村 does.
-            again = {"city": "市?", "community": "(?:社区|社區|居委会|村委会|居民委员会|村民委员会)?"}.get(division.level, "")
             # A street office or community may bear a road's name (湖南路街道, 康平路社区).
             by_road = {"street": "街道办事处|街道辦事處|街道办|街道", "community": "社区居委会|居委会|社区|社區"}.get(division.level)
             of_road = rf"|[^\d,，()（）号號]{{1,7}}?[路街巷弄](?:{by_road})" if by_road and grammar.has_estates else ""
-            expression = rf"^([^{_NO_NAME}]{{1,{longest}}}?(?:{_both(division.suffixes)}){again}{of_road})"
+            expression = rf"^([^{_NO_NAME}]{{1,{longest}}}?(?:{_both(division.suffixes)}){of_road})"
         found = rest.str.extract(expression, 1)
-        # A road may begin like a division (市民大道, 区府路): what is left must not start with a bare road word.
-        left = _after(rest, found)
-        broken = left.str.contains(rf"^(?:{_both(grammar.road_suffixes)}|民大道|民路|民街|府路|[场場])").fill_null(False)
-        found = pl.select(pl.when(~broken).then(found)).to_series()
+        # A name may hold what ends other names: 杭州市, 前鎮區, 西乡街道, 義村里, 幸福村社区.
+        if division.suffixes:
+            also = ("居委会", "村委会", "居民委员会", "村民委员会") if division.level == "community" else ()
+            longer = _after(rest, found).str.extract(rf"^({_both((*division.suffixes, *also))})", 1)
+            # 古镇镇 and 新村村 are names; 济南市市中区 is a city and a district.
+            twice = found.str.ends_with(longer) if division.level not in ("street", "community") else pl.Series([False])
+            longer = pl.select(pl.when(~twice).then(longer)).to_series().fill_null("")
+            found = _unless_broken(rest, pl.select(found + longer).to_series(), found, grammar)
+        found = _unless_broken(rest, found, None, grammar)
         rest = _after(rest, found)
         parts[division.level] = found
     road = rest.str.extract(
@@ -72,6 +76,13 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
     section = pl.select(pl.when(road.is_not_null()).then(section)).to_series()
     rest = _after(rest, section)
     parts["road"], parts["section"] = road, section
+    for slot in grammar.street_slots:
+        if slot.named:
+            # A lane by name (溫泉路銀光巷); numbered ones are read with the number.
+            unit = _both((slot.format.replace("{}", ""),))
+            name = rest.str.extract(rf"^([^\d０-９一二三四五六七八九十{_NO_NAME}]\p{{Han}}{{0,5}}?(?:{unit}))", 1)
+            parts[slot.column] = pl.select(pl.when(road.is_not_null()).then(name)).to_series()
+            rest = _after(rest, parts[slot.column])
     if grammar.has_estates:
         number = rest.str.extract(r"^([^\p{Han}]{0,3}[临附甲乙]?\d[\d-]*[号號][院]?)", 1)
         rest = _after(rest, number)
@@ -89,6 +100,16 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         parts["number"] = _null_if_empty(rest)
     filled = frame.with_columns(pl.coalesce(name, parts[name].rename(f"_{name}")).alias(name) for name in parts)
     return filled.select(REGISTER_COLUMNS)
+
+
+def _unless_broken(text: pl.Series, name: pl.Series, otherwise: pl.Series | None, grammar: Grammar) -> pl.Series:
+    """The name of a division, or `otherwise` where a road begins like it (市民大道, 区府路): what is left must not start with a bare road word.
+    大道里 and 大道路 are names of their own."""
+    left = _after(text, name)
+    broken = left.str.contains(rf"^(?:{_both(grammar.road_suffixes)}|民大道|民路|民街|府路|[场場])").fill_null(False)
+    words = _both(tuple(word for word in grammar.road_suffixes if len(word) > 1)) or "$"
+    broken &= ~left.str.contains(rf"^(?:{words})(?:{_both(grammar.road_suffixes)}|里|村|社区|社區)").fill_null(False)
+    return pl.select(pl.when(~broken).then(name).otherwise(otherwise)).to_series()
 
 
 def _after(text: pl.Series, prefix: pl.Series) -> pl.Series:

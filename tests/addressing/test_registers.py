@@ -11,6 +11,8 @@ import pytest
 
 from addressing import AddressBase, Grammar, build_base, link_file, resolve
 from addressing.link import register_columns
+from addressing.schema import REGISTER_COLUMNS
+from addressing.textual import columns_from_text
 
 COLUMNS = ("省", "市", "区", "街道", "社区", "道路", "巷", "门牌号", "小区", "楼栋", "单元", "房号", "门牌地址")
 
@@ -179,3 +181,53 @@ def test_doors_numbered_by_their_village_are_found_in_columns_too() -> None:
     assert door["matched_text"] == "坪川区龙塘街道南门村12号"
     assert (missing["outcome"], missing["community"]) == ("not_in_register", "南门村")
     assert (village["level"], village["community"]) == ("community", "南门村")
+
+
+HOLDS_OTHER_SUFFIXES = {
+    "臺北市大安區義村里21鄰仁愛路三段123巷11弄5號": ("taiwan", "大安區", "義村里", "仁愛路", None),
+    "臺北市信義區大道里20鄰大道路85號": ("taiwan", "信義區", "大道里", "大道路", None),
+    "高雄市前鎮區中華里3鄰一心路12號": ("taiwan", "前鎮區", "中華里", "一心路", None),
+    "臺南市新市區大營里5鄰市民大道3號": ("taiwan", "新市區", "大營里", "市民大道", None),
+    "新竹縣竹北市中正里鎮前路5號": ("taiwan", "竹北市", "中正里", "鎮前路", None),
+    "臺北市北投區林泉里15鄰溫泉路銀光巷11號": ("taiwan", "北投區", "林泉里", "溫泉路", "銀光巷"),
+    "广东省深圳市宝安区西乡街道河西社区新湖路12号": ("mainland", "宝安区", "河西社区", "新湖路", None),
+    "山东省济南市市中区七里山街道英雄山路1号": ("mainland", "市中区", None, "英雄山路", None),
+    "河北省石家庄市市辖区桥西区新石街道新石中路20号": ("mainland", "桥西区", None, "新石中路", None),
+    "江苏省扬州市江都区邵伯镇新村村建设路幸福巷3号": ("mainland", "江都区", "新村村", "建设路", "幸福巷"),
+}
+
+
+@pytest.mark.parametrize("text", HOLDS_OTHER_SUFFIXES)
+def test_a_name_that_holds_what_ends_other_names_is_read_whole(text: str) -> None:
+    grammar_name, *wanted = HOLDS_OTHER_SUFFIXES[text]
+    grammar = Grammar.load(str(grammar_name))
+    empty = [pl.lit(None, pl.String).alias(name) for name in REGISTER_COLUMNS if name != "full_address"]
+    read = columns_from_text(pl.DataFrame({"full_address": [text]}).with_columns(empty), grammar, pl.DataFrame())
+    assert list(read.select("district", "community", "road", "lane").row(0)) == wanted
+
+
+def test_full_texts_alone_and_columns_lead_to_the_same_places() -> None:
+    rows = [
+        {"city": "臺北市", "district": district, "community": community, "neighbourhood": "3鄰", "road": road, "number": f"{number}號"}
+        for district, community, road in (("大安區", "義村里", "仁愛路"), ("信義區", "大道里", "大道路"), ("前鎮區", "中華里", "一心路"))
+        for number in range(1, 30)
+    ]
+    table = pl.DataFrame(rows)
+    whole = pl.concat_str("city", "district", "community", "neighbourhood", "road", "number").alias("full_address")
+    grammar = Grammar.load("taiwan")
+    columns, texts = (
+        build_base([(dt.date(2020, 1, 1), frame.to_arrow())], grammar) for frame in (table.with_columns(whole), table.select(whole))
+    )
+    asked = pa.table({"text": table.select(pl.concat_str("district", "road", "number", pl.lit("2樓"))).to_series().to_arrow()})
+    names = ["level", "outcome", "matched_text", "district", "community", "neighbourhood"]
+    assert resolve(columns, asked).select(names).equals(resolve(texts, asked).select(names))
+
+
+def test_what_a_full_address_says_above_its_district_is_kept_where_no_column_says_it(tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {"full_addr": ["臺北市大安區仁愛路5號", "臺北市大安區仁愛路7號"], "district": "大安區", "road": "仁愛路", "number": ["5號", "7號"]}
+    )
+    register = register_columns(table, "full_addr", tmp_path / "plates.csv")
+    assert register["city"].to_list() == ["臺北市", "臺北市"]
+    mainland = pl.DataFrame({"full_addr": ["广东省深圳市坪川区老田大道5号"], "district": "坪川区"})
+    assert register_columns(mainland, "full_addr", tmp_path / "r.csv").select("province", "city").row(0) == ("广东省", "深圳市")
