@@ -143,6 +143,11 @@ def read_snapshot(rows: pl.DataFrame, grammar: Grammar, *, every_text: bool = Fa
     # Doors numbered by their village alone (南门村12号): the village's name stands where the road's does.
     alone = pl.col("road").is_null() & pl.col("estate").is_null() & pl.any_horizontal(pl.col("lane", "alley", "number").is_not_null())
     rows = rows.with_columns(road=pl.when(alone).then("community").otherwise("road"))
+    # Doors numbered by their estate or hamlet alone (小区 石榴新村, 巷 三巷, 门牌 5号), which no row places on a road: likewise.
+    on_roads = rows.filter(pl.col("road").is_not_null())["estate"].drop_nulls().unique()
+    by_estate = pl.col("road").is_null() & pl.any_horizontal(pl.col("lane", "alley", "number").is_not_null())
+    by_estate &= pl.col("estate").is_not_null() & ~pl.col("estate").is_in(on_roads.implode())
+    rows = rows.with_columns(road=pl.when(by_estate).then("estate").otherwise("road"), estate=pl.when(~by_estate).then("estate"))
     forms = _marked_rows(rows, grammar)
     marked = rewrite(forms["marked"], grammar)
     distinct = marked.unique(maintain_order=True)

@@ -63,6 +63,9 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
     road = rest.str.extract(
         rf"^([^\d,，()（）号號]{{1,10}}?(?:{_both(grammar.road_suffixes)}))(?:[^\p{{Han}}]|[一二三四五六七八九十]|$|\p{{Han}})", 1
     )
+    # 石榴新村三巷 is the village's third lane, not a road of that name.
+    numbered = road.str.extract(r"^(\p{Han}{2,}?)[0-9０-９一二三四五六七八九十百]+[巷弄]$", 1)
+    road = pl.select(pl.coalesce(numbered, road)).to_series()
     rest = _after(rest, road)
     # A name directly before a lane's or door's number is the thoroughfare, whatever its last character is; 3号楼 is a building.
     village = rest.str.extract(rf"^(\p{{Han}}{{2,10}}?){_BEFORE_NUMBER}(?:巷|弄|[号號](?:[^楼樓]|$))", 1)
@@ -95,7 +98,12 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         alone = pl.select(pl.when(~alone.str.contains(r"\d|[栋棟幢座室房楼樓层層]$")).then(alone)).to_series()
         estate = pl.select(pl.coalesce(estate, placed, alone)).to_series()
         rest = _after(rest, estate)
-        parts["number"], parts["estate"], parts["building"] = number, estate, _null_if_empty(rest)
+        # 3号501: bare digits directly behind a door's number are a room of it, as in texts; 花园2 is a building.
+        room = pl.select(
+            pl.when(number.is_not_null() & estate.is_null()).then(rest.str.extract(r"^([0-9０-９]{3,4}[A-Za-z]?)$", 1))
+        ).to_series()
+        building = _null_if_empty(_after(rest, room))
+        parts["number"], parts["estate"], parts["building"], parts["room"] = number, estate, building, room
     else:
         parts["number"] = _null_if_empty(rest)
     filled = frame.with_columns(pl.coalesce(name, parts[name].rename(f"_{name}")).alias(name) for name in parts)

@@ -223,6 +223,36 @@ def test_full_texts_alone_and_columns_lead_to_the_same_places() -> None:
     assert resolve(columns, asked).select(names).equals(resolve(texts, asked).select(names))
 
 
+def test_numbered_lanes_and_bare_rooms_of_full_texts_are_read_as_their_columns_say() -> None:
+    rows = [
+        {
+            "省": "广东省",
+            "市": "深圳市",
+            "区": "坪川区",
+            "街道": "龙塘街道",
+            "社区": community,
+            "小区": estate,
+            "巷": lane,
+            "门牌号": f"{number}号",
+            "房号": room,
+        }
+        for community, estate in (("老田社区", "石榴新村"), ("竹田社区", "水杉新村"))
+        for lane in ("一巷", "三巷")
+        for number in (2, 5)
+        for room in ("101", "501")
+    ]
+    table = pl.DataFrame(rows)
+    texts = table.select(full_address=pl.concat_str(pl.all()))
+    grammar = Grammar.load("mainland")
+    by_columns = build_base([(dt.date(2020, 1, 1), register_columns(table, None, Path("r.csv")).to_arrow())], grammar)
+    by_texts = build_base([(dt.date(2020, 1, 1), texts.to_arrow())], grammar)
+    asked = pa.table({"text": ["老田社区石榴新村三巷5号501", "榴石新村3巷2号101室", "水杉新村一巷2号", "竹田社区水衫新村1巷5号101房"]})
+    names = ["level", "outcome", "community"]
+    answers = resolve(by_texts, asked).select(names)
+    assert answers["level"].to_pylist() == ["room", "room", "number", "room"]
+    assert answers.equals(resolve(by_columns, asked).select(names))
+
+
 def test_what_a_full_address_says_above_its_district_is_kept_where_no_column_says_it(tmp_path: Path) -> None:
     table = pl.DataFrame(
         {"full_addr": ["臺北市大安區仁愛路5號", "臺北市大安區仁愛路7號"], "district": "大安區", "road": "仁愛路", "number": ["5號", "7號"]}
