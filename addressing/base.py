@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,8 @@ from .schema import ALIAS_SCHEMA, NODE_SCHEMA, PASSPORT_SCHEMA, PUBLISHED_SCHEMA
 from .text import rewrite
 
 _TABLES = ("core", "keys", "names", "alias_rows", "passport_rows", "published_rows")
+# Small tables made of these that the resolver looks things up in. A base saved without one of them builds it when it is first asked for.
+_KEPT = ("level_codes", "division_forms", "whereabouts", "confusions", "estates_by_number", "street_heads")
 _REFS = ("parent", "district", "street", "community", "neighbourhood", "road", "lane", "number", "building")
 # Polars does not promise the same hash in every version: the kept order is trusted only while this text hashes the same.
 _PROBE = "臺北市 12號"
@@ -146,14 +150,29 @@ class AddressBase:
             .sort("street", "side", "number", "node")
         )
 
+    def kept(self, name: str, build: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """A look-up table of this base: as it was saved, else built now, once."""
+        if name not in self._kept:
+            self._kept[name] = build()
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[str, pl.DataFrame]:
+        return {}
+
     def save(self, folder: str | Path) -> None:
         """Write tables and prepared index into `folder` (made if absent)."""
+        from .cascade import prepare  # the resolver, which reads this base, makes the look-up tables
+
+        prepare(self)
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        for name in _TABLES:
-            getattr(self, name).write_ipc(target / f"{name}.arrow", compression="uncompressed")
-        self.key_index.order.to_frame("order").write_ipc(target / "order.arrow", compression="uncompressed")
-        self.numbers.write_ipc(target / "numbers.arrow", compression="uncompressed")
+        tables = {name: getattr(self, name) for name in _TABLES} | {name: self._kept[name] for name in _KEPT}
+        tables |= {"order": self.key_index.order.to_frame("order"), "numbers": self.numbers}
+        for name, table in tables.items():
+            # Aside first: an open base reads its files where they lie.
+            table.write_ipc(target / f"{name}.arrow.new", compression="uncompressed")
+            (target / f"{name}.arrow.new").replace(target / f"{name}.arrow")
         facts = {
             "grammar": self.grammar.source
             if self.grammar.source and Path(self.grammar.source).parent.name != "grammars"
@@ -161,6 +180,7 @@ class AddressBase:
             "version": self.version.isoformat() if self.version else None,
             "text_only": self.text_only,
             "probe": str(pl.Series([_PROBE]).hash()[0]),
+            "kept": _kept_stamp(),
         }
         (target / "base.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -170,8 +190,9 @@ class AddressBase:
         source = Path(folder)
         try:
             facts = json.loads((source / "base.json").read_text(encoding="utf-8"))
-            tables = {name: pl.read_ipc(source / f"{name}.arrow") for name in (*_TABLES, "order", "numbers")}
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            tables = {name: _read_in_place(source / f"{name}.arrow") for name in (*_TABLES, "order", "numbers")}
+            kept = {name: _read_in_place(path) for name in _KEPT if (path := source / f"{name}.arrow").exists()}
+        except (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
             raise AddressBaseError(f"{source}: no readable address base ({error}); build it again from the register") from error
         base = AddressBase(
             grammar=Grammar.load(facts["grammar"]),
@@ -182,7 +203,25 @@ class AddressBase:
         if facts["probe"] == str(pl.Series([_PROBE]).hash()[0]):
             base.__dict__["key_index"] = KeyIndex.build(base.keys, tables["order"]["order"])
         base.__dict__["numbers"] = tables["numbers"]
+        if facts.get("kept") == _kept_stamp():
+            base._kept.update(kept)
         return base
+
+
+def _kept_stamp() -> int:
+    """Changes with the code and data that the look-up tables are made by."""
+    here = Path(__file__).parent
+    made_by = [here / f"{name}.py" for name in ("confusion", "correctable", "fragments", "text", "work")]
+    stamp = 0
+    for path in (*made_by, *sorted((here / "data").glob("*.csv"))):
+        stamp = zlib.crc32(path.read_bytes(), stamp)
+    return stamp
+
+
+def _read_in_place(path: Path) -> pl.DataFrame:
+    """The table of an uncompressed Arrow file, mapped into memory: nothing is read before it is used."""
+    with pa.memory_map(str(path)) as mapped:
+        return pl.DataFrame(pl.from_arrow(pa.ipc.open_file(mapped).read_all()))
 
 
 @dataclass(frozen=True)

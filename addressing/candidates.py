@@ -21,6 +21,7 @@ from .work import (
     Work,
     division_mark,
     division_name,
+    index_of,
 )
 
 
@@ -78,11 +79,13 @@ def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, p
     )
     marked = work.marked.gather(candidates["row"])
     agreement = np.zeros(candidates.height, dtype=np.float64)
+    agrees: dict[str, np.ndarray] = {}
     for level, weight in (("district", 4.0), ("street", 2.0), ("community", 1.0)):
         name = division_name(base, level).gather(base.core[level].gather(candidates["node"]))
         in_text = pl.DataFrame({"m": marked, "n": MARK[level] + name + END})
         inside = in_text.select(pl.col("m").str.contains(pl.col("n"), literal=True).fill_null(False)).to_series()
         agreement += weight * inside.to_numpy()
+        agrees[level] = inside.to_numpy()
         if level == "district":
             away = pl.DataFrame(
                 {"row": candidates["row"], "away": marked.str.contains(MARK[level], literal=True) & name.is_not_null() & ~inside}
@@ -90,14 +93,20 @@ def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, p
             work.foreign[away.group_by("row").agg(pl.col("away").all()).filter("away")["row"].to_numpy()] = True
         if level in work.queries.columns:
             hint = comparable(work.queries[level].gather(candidates["row"]), base.grammar)
-            agreement += weight * (hint == name).fill_null(False).to_numpy()
-    candidates = candidates.with_columns(agreement=pl.Series(agreement))
+            hinted = (hint == name).fill_null(False).to_numpy()
+            agreement += weight * hinted
+            agrees[level] = agrees[level] | hinted
+    candidates = candidates.with_columns(agreement=pl.Series(agreement), **{level: pl.Series(value) for level, value in agrees.items()})
     if "lng" in work.queries.columns and "lat" in work.queries.columns:
         d = (base.core["lng"].gather(candidates["node"]) - work.queries["lng"].gather(candidates["row"])) ** 2 + (
             base.core["lat"].gather(candidates["node"]) - work.queries["lat"].gather(candidates["row"])
         ) ** 2
         candidates = candidates.with_columns(agreement=pl.col("agreement") + (d < 0.00001).fill_null(False).cast(pl.Float64))
-    best = candidates.filter(pl.col("agreement") == pl.col("agreement").max().over("at"))
+    most = pl.col("agreement") == pl.col("agreement").max().over("at")
+    # A community that speaks for another candidate of that district than the street does leaves both.
+    settled = (most & pl.col("community")).any().over("at") | ~(most & pl.col("street")).any().over("at")
+    rival = ~settled & pl.col("community") & (pl.col("district") == (most & pl.col("district")).any().over("at"))
+    best = candidates.filter(most | rival)
     chosen = best.group_by("at", maintain_order=True).agg(pl.col("node").first(), n=pl.len(), all="node", row=pl.col("row").first())
     single = chosen.filter(pl.col("n") == 1)
     node = node.copy()
@@ -105,11 +114,11 @@ def _choose(work: Work, rows: np.ndarray, node: np.ndarray, count: np.ndarray, p
     node[single["at"].to_numpy()] = single["node"].to_numpy()
     several = best.join(chosen.filter(pl.col("n") > 1).select("at"), on="at", how="semi")
     if several.height:
-        _note_common(work, several)
+        note_common(work, several)
     return node
 
 
-def _note_common(work: Work, several: pl.DataFrame) -> None:
+def note_common(work: Work, several: pl.DataFrame) -> None:
     """What all candidates of a text share, deepest first, becomes its answer; the second candidate is kept as runner-up."""
     core = work.base.core
     refs = ["building", "number", "lane", "road", "neighbourhood", "community", "street", "district"]
@@ -132,6 +141,23 @@ def _note_common(work: Work, several: pl.DataFrame) -> None:
         pl.coalesce("building", "number", "lane", "road", "whole", "neighbourhood", "community", "street", "district")
     ).to_series()
     work.shared[rows] = common.cast(pl.Int64).fill_null(NONE).to_numpy()
+
+
+def lies_elsewhere(work: Work, rows: np.ndarray) -> np.ndarray:
+    """Whether the texts name a community, or a street and no community, and their places lie in none that they name. For answers that rest on a name
+    written otherwise than the register does."""
+    base, marked = work.base, work.marked.gather(rows)
+    node = index_of(work.node[rows])
+    away = np.zeros(len(rows), dtype=bool)
+    for level in ("street", "community"):  # the community, where named, has the last word
+        own = division_mark(base, level).gather(base.core[level].gather(node))
+        read = pl.DataFrame({"m": marked, "own": own}).select(
+            named=pl.col("m").str.contains(MARK[level], literal=True).fill_null(False) & pl.col("own").is_not_null(),
+            inside=pl.col("m").str.contains(pl.col("own"), literal=True).fill_null(False),
+        )
+        named, inside = read["named"].to_numpy(), read["inside"].to_numpy()
+        away = np.where(named, ~inside, away)
+    return away
 
 
 def weigh(work: Work, rows: np.ndarray) -> None:

@@ -14,11 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from .base import AddressBase
-from .candidates import settle_found, weigh
-from .confusion import confusion_index, corrections
+from .candidates import lies_elsewhere, settle_found, weigh
+from .confusion import prepare_tables
+from .correctable import confusions, correctable, estates_by_number, whereabouts
+from .corrected import corrected_stage, estate_stage
 from .divisions import find_divisions
 from .fragments import fragment_stage, street_heads
-from .grammar import ALIAS, END, MARK, Grammar
+from .grammar import ALIAS, END, MARK
 from .register import inner_key
 from .report import calibration, report_of
 from .schema import RESOLUTION_SCHEMA
@@ -27,7 +29,6 @@ from .streets import number_order, stage_missing_number, stage_nearest_number, s
 from .text import comparable, rewrite
 from .textual import build_text_index, normal_form, rank
 from .work import (
-    COMMUNITY_AGREES,
     DISTRICT_AGREES,
     HINTS,
     LEVEL,
@@ -37,7 +38,6 @@ from .work import (
     REASON,
     Work,
     division_mark,
-    division_name,
     division_tree,
     index_of,
     level_codes,
@@ -81,7 +81,8 @@ def _in_batches(base: AddressBase, distinct: pl.DataFrame) -> pa.Table:
 
 def prepare(base: AddressBase) -> None:
     """Build all that the resolver keeps beside the saved index, so that the first texts do not wait for it."""
-    for prepared in (base.key_index, base.gazetteer, base.numbers_communities, base.numbers, _correctable(base), _confusions(base), division_tree(base),
+    prepare_tables()
+    for prepared in (base.key_index, base.gazetteer, base.numbers_communities, base.numbers, correctable(base), confusions(base), whereabouts(base), estates_by_number(base), division_tree(base),
                      level_codes(base), division_mark(base, "district"), division_mark(base, "community"), number_order(base), street_heads(base), calibration()):  # fmt: skip
         del prepared
 
@@ -101,9 +102,9 @@ def query_frame(queries: pa.Table) -> pl.DataFrame:
     return frame.select(columns)
 
 
-def run(base: AddressBase, distinct: pl.DataFrame) -> Work:
+def run(base: AddressBase, distinct: pl.DataFrame, *, trace: dict[str, pl.DataFrame] | None = None) -> Work:
     """All stages over distinct queries. The order is the cascade; each stage says how many texts it settled."""
-    work = Work(base, distinct)
+    work = Work(base, distinct, trace=trace)
     for stage in STAGES:
         before = len(work.open)
         stage(work)
@@ -205,12 +206,14 @@ def stage_exact(work: Work) -> None:
             continue
         named = np.where((named == NONE) & has.to_numpy(), depth, named)
         for key_head in (head, part["estate"]):
-            wanted = np.flatnonzero(has.to_numpy() & (node == NONE) & key_head.is_not_null().to_numpy())
+            # Several estates may stand at one number: the estate that the text names leaves one of them.
+            open_still = (node == NONE) | ((reached == depth) & (count > 1))
+            wanted = np.flatnonzero(has.to_numpy() & open_still & key_head.is_not_null().to_numpy())
             if not len(wanted):
                 continue
             key = part[wanted].select(key_head.gather(wanted).alias("_head") + inner_key(grammar, levels[depth])).to_series()
             found, many, at = base.key_index.find(key)
-            hit = found != NONE
+            hit = (found != NONE) & ((node[wanted] == NONE) | (many == 1))
             node[wanted[hit]], count[wanted[hit]], place[wanted[hit]] = found[hit], many[hit], at[hit]
             reached[wanted[hit]] = depth
     for key_head in (part["estate"], head):
@@ -241,6 +244,9 @@ def stage_short_name(work: Work) -> None:
         return
     sizes = pl.concat_list([pl.when(pl.col("chunk").str.len_chars() >= n).then(pl.col("chunk").str.tail(n)) for n in range(2, 11)])
     pieces = asked.with_columns(piece=sizes).explode("piece").drop_nulls().with_columns(short=pl.col("piece").str.strip_suffix("小区"))
+    # 盛柏新城 is another estate than 新城广场: what ends like an estate's type is a short name only where nothing stands before it.
+    typed = pl.col("short").str.contains(f"(?:{'|'.join(grammar.estate_suffixes)})$")
+    pieces = pieces.filter((pl.col("piece") == pl.col("chunk")) | ~typed)
     chosen = pieces.join(_short_names(base), on="short", how="inner").sort("row", pl.col("piece").str.len_chars(), descending=[False, True])
     chosen = chosen.unique("row", keep="first", maintain_order=True)
     if not chosen.height:
@@ -251,6 +257,7 @@ def stage_short_name(work: Work) -> None:
     inner.slots = read_slots(inner.marked, grammar)
     stage_exact(inner)
     taken = (inner.outcome == OUTCOME["resolved"]) & (inner.node != NONE)
+    taken &= ~lies_elsewhere(inner, np.arange(len(inner.node)))
     take(work, inner, np.flatnonzero(taken), chosen["row"].to_numpy()[taken])
 
 
@@ -258,7 +265,7 @@ def _short_names(base: AddressBase) -> pl.DataFrame:
     """short, mark: an estate's name without its type word, or its first two characters with or without it, where only one estate of the base is so
     called and no other name is."""
     if "_short_names" not in base.__dict__:
-        table = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["estate"])).select("name", "mark").unique()
+        table = correctable(base).filter(pl.col("mark").str.starts_with(MARK["estate"])).select("name", "mark").unique()
         suffix = "|".join(sorted(base.grammar.estate_suffixes, key=len, reverse=True))
         kind = pl.col("name").str.extract(f"({suffix})$", 1)
         without = pl.col("name").str.replace(f"({suffix})$", "")
@@ -350,149 +357,6 @@ def _name_first_member(work: Work, rows: np.ndarray, members: pl.DataFrame) -> N
     work.slots = work.slots.with_columns(
         street_part=work.slots["street_part"].scatter(at, missing["street"]), number=work.slots["number"].scatter(at, number)
     )
-
-
-def stage_corrected(work: Work) -> None:
-    """A misspelt road or estate before a number: the one registered name of the same district that one kind of damage explains, if the rest
-    of the address then fits. Homophones and lost characters may lead to a missing number; other damage only to a registered door."""
-    base, grammar = work.base, work.base.grammar
-    rows = work.open
-    # A text whose road is registered names it rightly; only a text without any is looked at.
-    rows = rows[work.slots["shape"].gather(rows).is_null().to_numpy()]
-    rows = rows[work.marked.gather(rows).str.contains(r"[\p{Han}?□■〓\x{FFFD}*][0-9A-Z]").to_numpy()] if len(rows) else rows
-    if not len(rows):
-        return
-    slots = [slot.pattern for slot in (*grammar.outer, *grammar.inner)]
-    lost = r"[\p{Han}?□■〓\x{FFFD}*]"
-    expression = f"({lost}{{2,12}})(?:{'|'.join(slots)})"
-    marked = work.marked.gather(rows)
-    chunk = marked.str.extract(expression, 1)
-    home = marked.str.extract(f"{MARK['district']}([^{END}]+){END}[^{MARK['district']}]*$", 1)
-    if "district" in work.queries.columns:
-        home = pl.select(pl.coalesce(home, comparable(work.queries["district"].gather(rows), grammar))).to_series()
-    districts = division_tree(base).filter(pl.col("level") == "district")["name"].unique()
-    if len(districts) <= 1:
-        home = home.fill_null(districts[0] if len(districts) else "")
-    asked = pl.DataFrame({"row": rows, "chunk": chunk, "parent": home, "marked": marked}).drop_nulls()
-    if not asked.height:
-        return
-    pieces = asked.select("chunk", "parent").unique().with_columns(
-        piece=pl.concat_list([
-            pl.when(pl.col("chunk").str.len_chars() >= size).then(pl.col("chunk").str.tail(size)) for size in range(2, 9)
-        ])
-    ).explode("piece").drop_nulls()  # fmt: skip
-    proposed = corrections(pieces.select("parent", name="piece").unique(), _confusions(base))
-    proposed = _lost_by_encoding(proposed, grammar)
-    # Candidates of one cost are all tried: the register's numbers may leave only one of them.
-    proposed = proposed.filter(pl.col("cost") <= pl.col("cost").min().over("parent", "unknown") + 0.4).select(
-        "parent", "candidate", "cost", pl.col("kind").cast(pl.String), piece="unknown"
-    )
-    proposed = pl.concat([proposed, _without_type(base, asked, pieces), _other_type(base, pieces)])
-    size = pl.col("piece").str.len_chars()
-    best = pieces.join(proposed, on=["parent", "piece"]).filter(pl.col("cost") == pl.col("cost").min().over("chunk", "parent"))
-    best = best.filter(size == size.max().over("chunk", "parent", "candidate")).filter(pl.len().over("chunk", "parent") <= 5)
-    chosen = asked.join(best, on=["chunk", "parent"], how="inner").join(
-        _correctable(base).select("parent", candidate="name", mark="mark"), on=["parent", "candidate"], how="inner"
-    ).sort("row", "candidate", "mark", "piece")  # fmt: skip
-    if not chosen.height:
-        return
-    around = chosen.select(pl.col("marked").str.splitn(pl.col("piece"), 2), "mark").unnest("marked")
-    corrected = around.select(pl.col("field_0") + pl.col("mark") + pl.col("field_1")).to_series()
-    at = chosen["row"].to_numpy()
-    inner = Work(base, work.queries[at])
-    inner.marked = rewrite(corrected, grammar)
-    inner.slots = read_slots(inner.marked, grammar)
-    for stage in (stage_exact, stage_list, stage_missing_number):
-        stage(inner)
-    fit = np.where(inner.outcome == OUTCOME["resolved"], 6, np.where(inner.reason == REASON["lane_missing"], 2, 4))
-    fit = fit + ((inner.evidence & COMMUNITY_AGREES) > 0)
-    sure = chosen["kind"].is_in(["unreadable", "homophone"]).to_numpy()
-    # A registered lane under the corrected road speaks for it as a registered number does, though it makes no door.
-    lane = np.isin(level_codes(base)[inner.node], (LEVEL["lane"], LEVEL["alley"])) & (fit >= 4)
-    tried = chosen.select("row").with_columns(
-        at=pl.int_range(pl.len()), node=pl.Series(inner.node), fit=pl.Series(fit)
-    ).filter((pl.col("node") != NONE) & (pl.Series(sure | lane) | (pl.col("fit") >= 6)))  # fmt: skip
-    won = tried.filter(pl.col("fit") == pl.col("fit").max().over("row")).filter(pl.col("node").n_unique().over("row") == 1)
-    won = won.unique("row", keep="first", maintain_order=True)
-    source, target = won["at"].to_numpy(), won["row"].to_numpy()
-    take(work, inner, source, target)
-    work.method[target] = METHOD["correction"]
-    resolved = target[work.outcome[target] == OUTCOME["resolved"]]
-    work.reason[resolved] = REASON["correction"]
-
-
-_ENCODING = {"traditional": "big5", "simplified": "gb2312"}
-
-
-def _lost_by_encoding(proposed: pl.DataFrame, grammar: Grammar) -> pl.DataFrame:
-    """Of names that tie for a placeholder the likelier is the one whose character, in the script's other way of writing it, is missing from the
-    region's old encoding (?門街: 廈 is also written 厦, which Big5 lacks; 金 has no such form): its cost is lowered below the rivals'."""
-    codec = _ENCODING.get(grammar.script)
-    masked = proposed.filter(pl.col("kind").cast(pl.String) == "unreadable") if codec else proposed.head(0)
-    if not masked.height or codec is None:
-        return proposed
-    characters = masked.select(pl.col("candidate").str.split("").list.explode()).to_series().unique().to_list()
-    lossy = [c for c in characters if c and not _encodes(c, codec)]
-    damaged = pl.col("candidate").str.extract_all(f"[{''.join(lossy)}]") if lossy else pl.lit([], dtype=pl.List(pl.String))
-    # The character must be one that the text has lost, not one that it still shows.
-    lost = damaged.list.set_difference(pl.col("unknown").str.split("")).list.len() > 0
-    is_lost = (pl.col("kind").cast(pl.String) == "unreadable") & lost
-    return proposed.with_columns(cost=pl.when(is_lost).then(pl.col("cost") - 0.5).otherwise("cost"))
-
-
-def _encodes(character: str, codec: str) -> bool:
-    try:
-        character.encode(codec)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _without_type(base: AddressBase, asked: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
-    """Roads whose type word the text leaves out before a section, lane or alley (罗斯福2段 for 罗斯福路2段): parent, candidate, cost, kind, piece.
-    Not before a number alone: parks, gates and station exits are so called (洲子2号)."""
-    slots = "|".join(slot.pattern for slot in base.grammar.street_slots)
-    chunks = asked.filter(pl.col("marked").str.extract(rf"([\p{{Han}}]{{2,12}})(?:{slots})", 1) == pl.col("chunk"))
-    names = [pl.col("piece") + suffix for suffix in base.grammar.road_suffixes]
-    roads = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["road"])).select("parent", candidate="name").unique()
-    full = pieces.join(chunks.select("chunk", "parent").unique(), on=["chunk", "parent"], how="semi")
-    full = full.select("parent", "piece").unique().with_columns(candidate=pl.concat_list(names)).explode("candidate")
-    cost = pl.lit(2.0, dtype=pl.Float32)
-    return full.join(roads, on=["parent", "candidate"]).select("parent", "candidate", cost=cost, kind=pl.lit("lost"), piece="piece")
-
-
-def _other_type(base: AddressBase, pieces: pl.DataFrame) -> pl.DataFrame:
-    """Roads named with another type word (龙江街 for 龙江路), where the base has no road so called: parent, candidate, cost, kind, piece. Dearer
-    than any damage within the name, and never sure: the number must be registered."""
-    suffix = "|".join(sorted(base.grammar.road_suffixes, key=len, reverse=True))
-    known = base.names.filter(pl.col("kind") == "road")["surface"].implode()
-    stem = pl.col("piece").str.extract(f"^([\\p{{Han}}]{{2,}}?)(?:{suffix})$", 1)
-    named = pieces.select("parent", "piece").unique().filter(~pl.col("piece").is_in(known)).with_columns(stem=stem).drop_nulls()
-    full = named.with_columns(candidate=pl.concat_list([pl.col("stem") + other for other in base.grammar.road_suffixes])).explode(
-        "candidate"
-    )
-    roads = _correctable(base).filter(pl.col("mark").str.starts_with(MARK["road"])).select("parent", candidate="name").unique()
-    cost = pl.lit(3.0, dtype=pl.Float32)
-    return full.join(roads, on=["parent", "candidate"]).select("parent", "candidate", cost=cost, kind=pl.lit("suffix"), piece="piece")
-
-
-def _correctable(base: AddressBase) -> pl.DataFrame:
-    """parent (district's name), name, mark: the roads and estates of each district, in comparison form."""
-    if "_correctable" not in base.__dict__:
-        core = base.core.filter((pl.col("status") == "current") & pl.col("level").is_in(["number", "estate", "lane", "road"]))
-        parent = division_name(base, "district").gather(core["district"]).fill_null("")
-        mark = core["identity"].str.extract(f"([{MARK['road']}{MARK['estate']}][^{END}]+{END})", 1)
-        table = pl.DataFrame({"parent": parent, "mark": mark}).drop_nulls().unique()
-        base.__dict__["_correctable"] = table.with_columns(name=pl.col("mark").str.slice(1).str.strip_suffix(END)).sort(
-            "parent", "name", "mark"
-        )
-    return base.__dict__["_correctable"]
-
-
-def _confusions(base: AddressBase) -> pl.DataFrame:
-    if "_confusions" not in base.__dict__:
-        base.__dict__["_confusions"] = confusion_index(_correctable(base).select("parent", "name"))
-    return base.__dict__["_confusions"]
 
 
 def stage_near(work: Work) -> None:
@@ -616,10 +480,12 @@ def stage_rest(work: Work) -> None:
     work.outcome[rows[looks]], work.reason[rows[looks]] = OUTCOME["not_in_register"], REASON["unknown_name"]
 
 
+stage_corrected = corrected_stage((stage_exact, stage_list, stage_missing_number))
+stage_estate_corrected = estate_stage((stage_exact,))
 stage_fragment = fragment_stage((stage_exact, stage_list, stage_missing_number, stage_street, stage_number_unread))
 
 # The cascade, in order.
 STAGES: tuple[Callable[[Work], None], ...] = (
     stage_read, stage_full_text, stage_exact, stage_short_name, stage_list, stage_contradiction, stage_other_district, stage_missing_number,
-    stage_corrected, stage_street, stage_number_unread, stage_fragment, stage_nearest_number, stage_landmark, stage_division, stage_rest, stage_near, stage_elsewhere, stage_similar_text,
+    stage_corrected, stage_estate_corrected, stage_street, stage_number_unread, stage_fragment, stage_nearest_number, stage_landmark, stage_division, stage_rest, stage_near, stage_elsewhere, stage_similar_text,
 )  # fmt: skip

@@ -7,7 +7,7 @@ agrees (resolve). This module proposes with a margin; the resolver decides.
 
 How it works: every way of damage becomes a text key that the damaged and the registered name share, for instance
 ``中<shan>路`` for a homophone at the second place. Both sides' keys are joined by equality, so nothing is compared
-pairwise and no row is visited in Python. Only the readings of distinct characters are looked up one by one (pypinyin).
+pairwise and no row is visited in Python.
 
 Kinds, cheapest first. A further changed character adds 0.5.
 
@@ -21,6 +21,8 @@ near_homophone  1.5   syllables that southern speech merges (zh/z, ch/c, sh/s, n
 lost            2.0   one character is missing: 建国路 for 建国门路
 inserted        2.0   one character too many
 like_radical    2.0   characters of one layout that share a radical in the same place: 宫发路 for 富发路
+like_strokes    2.0   characters of nearly the same strokes (data/like_strokes.csv): 主源路 for 生源路
+misread         3.0   any one character for another; only where the caller asks for it, with other evidence at hand
 ==============  ====  ==================================================================================
 """
 
@@ -30,10 +32,21 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
-from pypinyin import Style, pinyin
 
 _DATA = Path(__file__).parent / "data"
-KINDS = ("unreadable", "homophone", "look_alike", "transposed", "doubled", "near_homophone", "lost", "inserted", "like_radical")
+KINDS = (
+    "unreadable",
+    "homophone",
+    "look_alike",
+    "transposed",
+    "doubled",
+    "near_homophone",
+    "lost",
+    "inserted",
+    "like_radical",
+    "like_strokes",
+    "misread",
+)
 COST = {
     "unreadable": 1.0,
     "homophone": 1.0,
@@ -44,13 +57,16 @@ COST = {
     "lost": 2.0,
     "inserted": 2.0,
     "like_radical": 2.0,
+    "like_strokes": 2.0,
+    "misread": 3.0,
 }
 NO_RIVAL = 9.0  # the margin where no other candidate exists
 ENOUGH = 1.0  # the margin from which the best candidate counts as the only one
 
 PLACEHOLDERS = "?？□■\ufffd*〓"
 _MASK = "\x00"
-_NUMERALS = "0123456789〇零一二三四五六七八九十百千廿卅两兩甲乙丙丁戊己庚辛"
+_HAN_NUMERALS = "〇零一二三四五六七八九十百千廿卅两兩甲乙丙丁"
+_NUMERALS = "0123456789" + _HAN_NUMERALS
 _RANKS = "东西南北中前后上下内外新旧老大小左右東後內舊"
 _SUFFIXES = "路街巷弄道段里村镇乡区县市庄屯寨坊桥园苑院城楼厦店組组鎮鄉區縣莊橋園樓廈號号衖"
 
@@ -59,18 +75,24 @@ _MERGED_INITIALS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"))
 
 
 @cache
-def _readings(character: str) -> tuple[str, ...]:
-    """All toneless syllables of a character; () if it has none (Latin letters, digits, signs)."""
-    found = pinyin(character, style=Style.NORMAL, heteronym=True, errors="ignore", v_to_u=False)
-    return tuple(dict.fromkeys(found[0])) if found else ()
+def _readings() -> pl.DataFrame:
+    """character, first (its usual syllable), folded, readings, folded_readings: of every character that has a reading."""
+    table = pl.read_csv(_DATA / "readings.csv", comment_prefix="#", infer_schema=False).with_columns(pl.col("readings").str.split(" "))
+    folded = pl.col("readings").list.eval(_fold(pl.element()))
+    usual = table.with_columns(first=pl.col("readings").list.first(), folded_readings=folded)
+    return usual.with_columns(folded=pl.col("folded_readings").list.first())
 
 
-def _fold(syllable: str) -> str:
+def _fold(syllable: pl.Expr) -> pl.Expr:
     for long, short in _MERGED_INITIALS:
-        if syllable.startswith(long):
-            syllable = short + syllable[len(long) :]
-            break
-    return syllable[:-1] if syllable.endswith("ng") else syllable
+        syllable = syllable.str.replace(f"^{long}", short)
+    return syllable.str.replace("ng$", "n")
+
+
+def prepare_tables() -> None:
+    """Read the tables of sounds and shapes, so that the first name does not wait for it."""
+    _readings()
+    _shape_groups()
 
 
 # A part that more characters than this have in one place is a radical: too little alone to be taken for another.
@@ -79,12 +101,12 @@ _COMMON_PART = 25
 
 @cache
 def _shape_groups() -> pl.DataFrame:
-    """character, group, body: of the look-alike table, and by parts. Two characters of one group may stand for each other; where body is false
-    they share no more than a radical in the same place."""
+    """character, group, way: two characters of one group may stand for each other. way: "shape" of the look-alike table and of characters that share
+    their body, "radical" where they share no more than a radical in the same place, "strokes" of nearly the same strokes."""
     table = pl.read_csv(_DATA / "look_alikes.csv", comment_prefix="#")
     listed = (
         table.with_row_index("group")
-        .select(pl.col("characters").str.split("").alias("character"), pl.col("group").cast(pl.String), body=pl.lit(True))
+        .select(pl.col("characters").str.split("").alias("character"), pl.col("group").cast(pl.String), way=pl.lit("shape"))
         .explode("character")
     )
     shapes = pl.read_csv(_DATA / "shapes.csv", comment_prefix="#", infer_schema=False).with_columns(pl.col("parts").str.split(" "))
@@ -94,36 +116,27 @@ def _shape_groups() -> pl.DataFrame:
         .explode("parts", "place")
         .with_columns(common=pl.len().over("parts") > _COMMON_PART)
     )
-    by_body = parts.filter(~pl.col("common")).select("character", group="+" + pl.col("parts"), body=pl.lit(True))
+    by_body = parts.filter(~pl.col("common")).select("character", group="+" + pl.col("parts"), way=pl.lit("shape"))
     # 州 for 洲: a character is the body of those that it is a part of.
-    itself = by_body.select(character=pl.col("group").str.slice(1), group="group", body="body").join(
+    itself = by_body.select(character=pl.col("group").str.slice(1), group="group", way="way").join(
         shapes.select("character"), on="character", how="semi"
     )
     by_radical = parts.filter("common").select(
-        "character", group=pl.concat_str(pl.lit("="), "layout", "place", "parts"), body=pl.lit(False)
+        "character", group=pl.concat_str(pl.lit("="), "layout", "place", "parts"), way=pl.lit("radical")
     )
-    return pl.concat([listed, by_body, itself, by_radical]).filter(pl.col("character") != "").unique()
+    strokes = pl.read_csv(_DATA / "like_strokes.csv", comment_prefix="#", infer_schema=False)
+    pairs = strokes.select("character", other=pl.col("others").str.split("")).explode("other").filter(pl.col("other") != "")
+    group = pl.concat_str(pl.lit("~"), "character", "other")
+    by_strokes = [
+        pairs.select(side, group=group, way=pl.lit("strokes")) for side in (pl.col("character"), pl.col("other").alias("character"))
+    ]
+    return pl.concat([listed, by_body, itself, by_radical, *by_strokes]).filter(pl.col("character") != "").unique()
 
 
 def _characters(names: pl.Series) -> pl.DataFrame:
-    """character, first (its usual syllable, itself if it has none), folded, readings, folded_readings."""
-    distinct = names.str.split("").explode(empty_as_null=True).drop_nulls().unique().sort()
-    rows = []
-    for character in distinct.to_list():  # some thousands at most, whatever the number of names
-        syllables = _readings(character)
-        first = syllables[0] if syllables else character
-        rows.append((character, first, _fold(first), list(syllables), list({_fold(s): None for s in syllables})))
-    return pl.DataFrame(
-        rows,
-        schema={
-            "character": pl.String,
-            "first": pl.String,
-            "folded": pl.String,
-            "readings": pl.List(pl.String),
-            "folded_readings": pl.List(pl.String),
-        },
-        orient="row",
-    )
+    """The rows of `_readings` for these names' characters; first and folded are the character itself where it has no reading (letters, digits)."""
+    distinct = names.str.split("").explode(empty_as_null=True).drop_nulls().unique().to_frame("character")
+    return distinct.join(_readings(), on="character", how="left").with_columns(pl.col("first", "folded").fill_null(pl.col("character")))
 
 
 def _places(names: pl.DataFrame) -> pl.DataFrame:
@@ -140,8 +153,8 @@ def _places(names: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _key(way: str, key: pl.Expr) -> list[pl.Expr]:
-    return [pl.col("id"), pl.lit(way).alias("way"), key.alias("key")]
+def _key(way: str | pl.Expr, key: pl.Expr) -> list[pl.Expr]:
+    return [pl.col("id"), (pl.lit(way) if isinstance(way, str) else way).alias("way"), key.alias("key")]
 
 
 def _sound_and_shape_keys(names: pl.DataFrame, places: pl.DataFrame) -> list[pl.DataFrame]:
@@ -160,8 +173,7 @@ def _sound_and_shape_keys(names: pl.DataFrame, places: pl.DataFrame) -> list[pl.
     return [
         sound.select(_key("sound", around("readings"))),
         folded.select(_key("near", around("folded_readings"))),
-        shape.filter("body").select(_key("shape", around("group"))),
-        shape.filter(~pl.col("body")).select(_key("radical", around("group"))),
+        shape.select(_key(pl.col("way"), around("group"))),
         whole.select(_key("all_sound", pl.col("first"))),
         whole.select(_key("all_near", pl.col("folded"))),
     ]
@@ -194,36 +206,37 @@ def confusion_index(names: pl.DataFrame, *, parent: str = "parent", name: str = 
     return keys.join(distinct, on="id").select("parent", "name", "way", "key").sort("parent", "way", "key", "name")
 
 
-def _unknown_keys(unknown: pl.DataFrame) -> pl.DataFrame:
-    """id, kind, way (of the index), key."""
-    readable = unknown.filter(~pl.col("name").str.contains(_MASK, literal=True))
-    broken = unknown.filter(pl.col("name").str.contains(_MASK, literal=True))
+# Kind of damage: the way of the index under which the registered name is found.
+_WAYS = {
+    "lost": "shorter", "inserted": "exact", "doubled": "exact", "transposed": "exact", "unreadable": "masked", "misread": "masked",
+}  # fmt: skip
+_KINDS_OF_WAYS = {
+    "sound": "homophone", "all_sound": "homophone", "near": "near_homophone", "all_near": "near_homophone",
+    "shape": "look_alike", "radical": "like_radical", "strokes": "like_strokes",
+}  # fmt: skip
+
+
+def _unknown_keys(unknown: pl.DataFrame, *, any_character: bool) -> pl.DataFrame:
+    """id, kind, way (of the index), key. Few operations: for one text their number is what takes the time."""
+    masked = pl.col("name").str.contains(_MASK, literal=True)
+    whole = unknown.select("id", unreadable=pl.when(masked).then("name"), lost=pl.when(~masked).then("name"))
+    readable = unknown.filter(~masked)
     places = _places(readable)
-    last = pl.col("tail") == ""
     following = pl.col("tail").str.slice(0, 1)
-    doubled = pl.col("character") == following
+    last, doubled = pl.col("tail") == "", pl.col("character") == following
     shorter = pl.concat_str("head", "tail")
-    frames = [
-        readable.select(pl.lit("lost").alias("kind"), *_key("shorter", pl.col("name"))),
-        places.filter(~doubled | last).select(pl.lit("inserted").alias("kind"), *_key("exact", shorter)),
-        places.filter(doubled).select(pl.lit("doubled").alias("kind"), *_key("exact", shorter)),
-        places.filter(~last & ~doubled).select(
-            pl.lit("transposed").alias("kind"),
-            *_key("exact", pl.concat_str("head", following, "character", pl.col("tail").str.slice(1))),
-        ),
-        broken.select(pl.lit("unreadable").alias("kind"), *_key("masked", pl.col("name"))),
-    ]
-    kinds = {
-        "sound": "homophone",
-        "all_sound": "homophone",
-        "near": "near_homophone",
-        "all_near": "near_homophone",
-        "shape": "look_alike",
-        "radical": "like_radical",
-    }
-    for frame in _sound_and_shape_keys(readable, places):
-        frames.append(frame.with_columns(kind=pl.col("way").replace_strict(kinds)).select("kind", "id", "way", "key"))
-    return pl.concat(frames).unique()
+    changed = places.select(
+        "id",
+        inserted=pl.when(~doubled | last).then(shorter),
+        doubled=pl.when(doubled).then(shorter),
+        transposed=pl.when(~last & ~doubled).then(pl.concat_str("head", following, "character", pl.col("tail").str.slice(1))),
+        misread=pl.concat_str("head", pl.lit(_MASK), "tail") if any_character else pl.lit(None, dtype=pl.String),
+    )
+    by_kind = [frame.unpivot(index="id", variable_name="kind", value_name="key").drop_nulls("key") for frame in (whole, changed)]
+    by_way = pl.concat(_sound_and_shape_keys(readable, places))
+    named = pl.concat(by_kind).with_columns(way=pl.col("kind").replace_strict(_WAYS, return_dtype=pl.String))
+    alike = by_way.with_columns(kind=pl.col("way").replace_strict(_KINDS_OF_WAYS, return_dtype=pl.String))
+    return pl.concat([frame.select("kind", "id", "way", "key") for frame in (named, alike)]).unique()
 
 
 def _many_lost(broken: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
@@ -254,13 +267,19 @@ def _only(text: pl.Expr, alphabet: str) -> pl.Expr:
 def _vetoes() -> pl.Expr:
     """True where the change would make another place of it: numbers, ranks and type suffixes are never misspellings."""
     unknown, candidate, kind = pl.col("name"), pl.col("candidate"), pl.col("kind")
-    numbers = (kind != "unreadable") & (_only(unknown, _NUMERALS) != _only(candidate, _NUMERALS))
+    # A name may begin with a numeral (三元路); it may be misread as another character or another as it, since no series is counted there.
+    first = unknown.str.contains(f"^[{_HAN_NUMERALS}]") != candidate.str.contains(f"^[{_HAN_NUMERALS}]")
+    begins = kind.is_in(["look_alike", "like_radical", "like_strokes"]) & first
+    counted = _only(unknown, _NUMERALS) != _only(candidate, _NUMERALS)
+    counted_after = _only(unknown.str.slice(1), _NUMERALS) != _only(candidate.str.slice(1), _NUMERALS)
+    numbers = (kind != "unreadable") & pl.when(begins).then(counted_after).otherwise(counted)
     ranks_before, ranks_after = _only(unknown, _RANKS), _only(candidate, _RANKS)
     # A homophone or look-alike may turn into a rank word (冬门 for 东门), but a rank word never into something else.
-    becomes = kind.is_in(["homophone", "near_homophone", "look_alike", "like_radical"]) & (
+    becomes = kind.is_in(["homophone", "near_homophone", "look_alike", "like_radical", "like_strokes"]) & (
         ranks_before.str.len_chars() < ranks_after.str.len_chars()
     )
-    ranks = (kind != "unreadable") & (ranks_before != ranks_after) & ~becomes
+    # 新东路 for 东新路 swaps two of them and changes none.
+    ranks = ~kind.is_in(["unreadable", "transposed"]) & (ranks_before != ranks_after) & ~becomes
     end_before, end_after = unknown.str.slice(-1), candidate.str.slice(-1)
     was_suffix = end_before.str.contains(f"[{_SUFFIXES}]")
     suffix = (end_before != end_after) & (was_suffix | kind.is_in(["lost", "inserted", "transposed"]))
@@ -277,7 +296,9 @@ def _changed(longest: int) -> pl.Expr:
     return pl.when(same_length).then(differing).otherwise(1).cast(pl.UInt16)
 
 
-def corrections(unknown: pl.DataFrame, index: pl.DataFrame, *, parent: str = "parent", name: str = "name") -> pl.DataFrame:
+def corrections(
+    unknown: pl.DataFrame, index: pl.DataFrame, *, parent: str = "parent", name: str = "name", any_character: bool = False
+) -> pl.DataFrame:
     """Registered names that one kind of damage turns into the unknown ones, best first.
 
     ``unknown``: (parent, name) pairs that exact and alias look-up left open; ``index``: from `confusion_index`. Returns one
@@ -298,6 +319,7 @@ def corrections(unknown: pl.DataFrame, index: pl.DataFrame, *, parent: str = "pa
 
     Never proposed: another number or numeral, another direction or rank word (东/西, 新/老), another type suffix (路/街),
     a name of two characters except by homophone or placeholder. A name that is itself registered gets no row.
+    any_character: also propose names that differ in any one character (kind misread).
     """
     asked = (
         unknown.select(pl.col(parent).alias("parent"), pl.col(name).cast(pl.String).alias("unknown"))
@@ -323,10 +345,10 @@ def corrections(unknown: pl.DataFrame, index: pl.DataFrame, *, parent: str = "pa
     lost = pl.col("name").str.count_matches(_MASK, literal=True)
     single = variants.filter(lost <= 1)
     found = (
-        _unknown_keys(single.select("id", "name"))
+        _unknown_keys(single.select("id", "name"), any_character=any_character)
         .join(single.select("id", "parent"), on="id")
-        .join(index.rename({"name": "candidate"}), on=["parent", "way", "key"])
-        .select("id", "kind", "candidate")
+        .join(index.filter(pl.col("parent").is_in(asked["parent"].unique().implode())), on=["parent", "way", "key"])
+        .select("id", "kind", candidate="name")
     )
     many = variants.filter(lost >= 2)
     if many.height:

@@ -37,6 +37,8 @@ def fragment_stage(stages: Sequence[Callable[[Work], None]]) -> Callable[[Work],
         if not asked.height:
             return
         lanes, doors = _candidates(work.base, asked)
+        if work.trace is not None:
+            work.trace["fragments"] = lanes
         per_lane = lanes.group_by("row").agg(pl.len().alias("n"), pl.col("head").first(), pl.col("node").first().alias("lane")).sort("row")
         one_lane = per_lane.filter(pl.col("n") == 1).select("row", "head")
         one_door = doors.join(one_lane, on="row", how="anti").filter(pl.len().over("row") == 1).select("row", "head")
@@ -99,14 +101,17 @@ def _found(base: AddressBase, frame: pl.DataFrame, key: str) -> pl.DataFrame:
 
 def street_heads(base: AddressBase) -> pl.DataFrame:
     """home (district's name), head (marked road, and road with section): the streets of each district. Kept on the base."""
-    if "_street_heads" not in base.__dict__:
+
+    def build() -> pl.DataFrame:
         core = base.core.filter((pl.col("status") == "current") & (pl.col("level") == "number"))
         section = next((slot.pattern for slot in base.grammar.street_slots if slot.level == "road"), "$^")
         head = core["identity"].str.extract(rf"({MARK['road']}[^{END}]+{END}(?:{section})?)", 1)
-        whole = pl.DataFrame({"home": division_name(base, "district").gather(core["district"]), "head": head}).drop_nulls().unique()
+        own = pl.DataFrame({"district": core["district"], "head": head}).drop_nulls().unique()
+        whole = own.select("head", home=division_name(base, "district").gather(own["district"])).drop_nulls().select("home", "head")
         bare = whole.with_columns(pl.col("head").str.extract(f"^([^{END}]+{END})", 1))
-        base.__dict__["_street_heads"] = pl.concat([whole, bare]).unique().sort("home", "head")
-    return base.__dict__["_street_heads"]
+        return pl.concat([whole, bare]).unique().sort("home", "head")
+
+    return base.kept("street_heads", build)
 
 
 def _read_again(work: Work, chosen: pl.DataFrame, stages: Sequence[Callable[[Work], None]]) -> None:

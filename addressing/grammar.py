@@ -78,12 +78,14 @@ class Grammar:
     divisions: tuple[Division, ...]
     road_suffixes: tuple[str, ...]
     estate_suffixes: tuple[str, ...]
+    spaced_rewrites: tuple[tuple[str, str], ...]
     rewrites: tuple[tuple[str, str], ...]
     rewrite_gate: str
     outer: tuple[Slot, ...]
     inner: tuple[Slot, ...]
     ground_floor: tuple[str, ...]
     floor_from_room: bool
+    numbered_parks: bool
     list_separators: tuple[str, ...]
     near_words: tuple[str, ...]
     crossing_words: tuple[str, ...]
@@ -169,11 +171,13 @@ def _load(path: Path) -> Grammar:
             title_zh=said["title_zh"],
             script=said["script"],
             divisions=tuple(Division(**{**entry, "suffixes": tuple(entry.get("suffixes", ()))}) for entry in said["divisions"]),
+            spaced_rewrites=tuple((find, put) for find, put in said.get("spaced_rewrites", ())),
             rewrite_gate=said.get("rewrite_gate", ""),
             rewrites=tuple((find, put) for find, put in said["rewrites"]),
             outer=tuple(Slot(**entry) for entry in said["outer"]),
             inner=tuple(Slot(**entry) for entry in said["inner"]),
             floor_from_room=bool(said["floor_from_room"]),
+            numbered_parks=bool(said.get("numbered_parks", False)),
             source=str(path),
             **{key: tuple(said.get(key, ())) for key in _LISTS},
         )
@@ -185,11 +189,13 @@ def _load(path: Path) -> Grammar:
         "title_zh",
         "script",
         "divisions",
+        "spaced_rewrites",
         "rewrites",
         "rewrite_gate",
         "outer",
         "inner",
         "floor_from_room",
+        "numbered_parks",
         *_LISTS,
     }
     if extra := sorted(set(said) - known_keys):

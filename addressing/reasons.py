@@ -56,6 +56,42 @@ SENTENCES = {
 
 REASON_CODES = tuple(SENTENCES)
 
+# Why a place or name that was looked at is not the answer: code: (English, Chinese), with the fields that `considered` fills in.
+RULED_OUT = {
+    "division": ("vetoed by its {level}: it lies in {own}, the text names {said}", "因{level}不符而否决：位于{own}，文本写的是{said}"),
+    "fits_too": ("fits the text as well; none of them is certain", "同样符合文本，无法确定是哪一个"),
+    "less_evidence": ("bears the same name; what the text or the hints name speaks for the answer", "名称相同；文本或随附信息支持所选结果"),
+    "other_number": (
+        "another number, so vetoed: {said} is not registered; this is the nearest one {side} it on its side of the street",
+        "门牌号不同而否决：{said}未登记，此为同侧{side}最近的登记门牌"),
+    "other_part": (
+        "another {level}, so vetoed: {said} is not registered there; this is the nearest that is", "{level}不同而否决：{said}未登记，此为最接近的已登记者"),
+    "contradiction": ("one part of the text leads here, another elsewhere", "文本的一部分指向此处，另一部分指向别处"),
+    "damage_dearer": ("{kind}; {better} is the likelier slip", "{kind}；{better}的可能性更大"),
+    "damage_more": ("{kind}; the likelier name differs in less", "{kind}；与更可能的名称相比差别更大"),
+    "damage_encoding": (
+        "{kind}; but the region's old encoding has the character, so it would not have been lost", "{kind}；但该字在旧编码中存在，不致丢失"),
+    "damage_away": ("{kind}; but no place of it lies in what the text names", "{kind}；但不在文本所写的街道或社区内"),
+    "damage_number": ("{kind}; but the number is not registered there", "{kind}；但该处未登记此门牌号"),
+    "damage_lane": ("{kind}; but the lane is not registered there", "{kind}；但该处未登记此巷弄"),
+    "damage_bare": (
+        "{kind}; a bare name with a number may be a park, a gate or an exit", "{kind}；仅有名称与号码时也可能是公园、门或出口"),
+    "damage_fits_too": ("{kind}; fits as well as others, so none is taken", "{kind}；与其他候选同样符合，故不采用"),
+    "damage_less": ("{kind}; fits less well than the answer", "{kind}；不如所选结果符合"),
+    "damage_many": ("{kind}; one of too many that are as likely", "{kind}；可能性相同的候选过多"),
+    "lane_too": ("has this section or lane too, and the text names no road", "同样有此路段或巷弄，而文本未写路名"),
+    "runner_up": ("the next best", "次优"),
+}  # fmt: skip
+
+# Kinds of damage to a name, as a receipt says them; keys of `confusion.KINDS`, and those of the corrections stage.
+DAMAGE = {
+    "unreadable": ("unreadable character", "有字无法辨认"), "homophone": ("sounds alike", "同音字"), "near_homophone": ("sounds nearly alike", "近音字"),
+    "look_alike": ("looks alike", "形近字"), "like_radical": ("shares a radical", "偏旁相同"), "like_strokes": ("nearly the same strokes", "笔画相近"),
+    "transposed": ("two characters swapped", "两字颠倒"), "doubled": ("a character doubled", "重字"), "lost": ("a character missing", "缺字"),
+    "inserted": ("a character too many", "多字"), "misread": ("one other character", "一字不同"), "suffix": ("another type word", "通名不同"),
+    "bare": ("type word left out", "省略通名"),
+}  # fmt: skip
+
 
 def sentence(code: str, level: str | None, language: str) -> str:
     """The sentence for a reason code; language "en" or "zh"."""

@@ -10,6 +10,7 @@ import polars as pl
 
 from .base import AddressBase
 from .cascade import query_frame, run
+from .considered import Considered, considered
 from .grammar import ALIAS, END, MARK
 from .reasons import LEVEL_NAMES
 from .report import report_of
@@ -33,6 +34,7 @@ _STAGES = {
     "stage_street": ("a road, lane or crossing", "道路、巷弄或交叉口"),
     "stage_number_unread": ("a street beside an unread number", "号码未能读出的道路"),
     "stage_corrected": ("a corrected name", "更正名称"),
+    "stage_estate_corrected": ("a corrected estate at the number", "门牌处更正的小区名"),
     "stage_fragment": ("a fragment of a street name", "路名片段"),
     "stage_near": ("a place near by", "附近地点"),
     "stage_elsewhere": ("a place outside the register", "登记范围以外"),
@@ -45,13 +47,14 @@ _STAGES = {
 
 @dataclass(frozen=True)
 class Explanation:
-    """The answer to one text (the columns of `resolve`) and its trace."""
+    """The answer to one text (the columns of `resolve`) and its trace. considered: what was looked at and ruled out, best first."""
 
     text: str
     answer: dict[str, Any]
     reading: list[tuple[str, str]]
     stages: list[tuple[str, int]]
     runner_up_text: str | None
+    considered: list[Considered]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -59,6 +62,7 @@ class Explanation:
             "reading": [list(part) for part in self.reading],
             "stage": self.settled_by,
             "ruled_out": self.ruled_out,
+            "considered": [entry.as_dict() for entry in self.considered],
             "runner_up_text": self.runner_up_text,
         }
 
@@ -101,8 +105,9 @@ class Explanation:
             f"匹配　　{a['matched_text'] or '无'}" + (f"（{a['address_key']}）" if a["address_key"] else ""),
             f"归属　　{' '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or '不确定'}",
             f"找到　　{found}",
-            f"排除　　先试而不符：{tried}",
+            f"先试　　不符：{tried}",
             f"理由　　{a['reason_zh']}",
+            *(f"排除　　{entry.text}：{entry.why_zh}" for entry in self.considered),
             f"次优　　{self.runner_up_text or '无'}",
             f"得分　　{a['score']:.4f}，领先 {a['margin']:.4f}",
         ]
@@ -121,8 +126,9 @@ class Explanation:
             f"Matched    {a['matched_text'] or 'nothing'}" + (f" ({a['address_key']})" if a["address_key"] else ""),
             f"Lies in    {', '.join(x for x in (a['district'], a['community'], a['neighbourhood']) if x) or 'not certain'}",
             f"Found as   {found}",
-            f"Ruled out  tried before, without a fit: {tried}",
+            f"Tried      before, without a fit: {tried}",
             f"Because    {a['reason']}",
+            *(f"Ruled out  {entry.text}: {entry.why}" for entry in self.considered),
             f"Runner-up  {self.runner_up_text or 'none'}",
             f"Score      {a['score']:.4f}, margin {a['margin']:.4f}",
         ]
@@ -141,11 +147,12 @@ def explain(
     given = dict(zip(HINTS, (district, street, community, lng, lat), strict=True))
     # By way of Polars: PyArrow looks at lists with pandas, whose import takes longer than the answer.
     query = pl.DataFrame({"text": [text], **{name: [value] for name, value in given.items() if value is not None}}).to_arrow()
-    work = run(base, query_frame(query))
+    work = run(base, query_frame(query), trace={})
     report = report_of(work)
     answer = report.to_dicts()[0]
-    runner = int(work.runner_up[0])
-    return Explanation(text, answer, _reading(work), _applicable(work), base.core["path"][runner] if runner >= 0 else None)
+    runner, others = int(work.runner_up[0]), considered(work)
+    next_best = base.core["path"][runner] if runner >= 0 else others[0].text if others else None
+    return Explanation(text, answer, _reading(work), _applicable(work), next_best, others)
 
 
 def _applicable(work: Work) -> list[tuple[str, int]]:

@@ -44,7 +44,7 @@ def stage_missing_number(work: Work) -> None:
         return
     number = slots["number"].gather(rows[known]).str.extract(r"(\d+)").cast(pl.UInt32, strict=False)
     asked = pl.DataFrame({"at": known, "street": node[known], "number": number}).filter(pl.col("number").is_not_null())
-    below, above = _neighbours(base, asked["street"].to_numpy(), asked["number"].to_numpy())
+    below, above = neighbours(base, asked["street"].to_numpy(), asked["number"].to_numpy())
     community, neighbourhood = base.numbers["community"], base.numbers["neighbourhood"]
     joined = asked.select("at").with_columns(
         community=community.gather(below), neighbourhood=neighbourhood.gather(below),
@@ -63,7 +63,7 @@ def stage_missing_number(work: Work) -> None:
     work.reason[at[agree]] = REASON["number_missing_neighbours"]
 
 
-def _neighbours(base: AddressBase, street: np.ndarray, number: np.ndarray) -> tuple[pl.Series, pl.Series]:
+def neighbours(base: AddressBase, street: np.ndarray, number: np.ndarray) -> tuple[pl.Series, pl.Series]:
     """Places in `base.numbers` of the next registered numbers below and above (or at) the asked ones, on the same street and side; null where none."""
     order, asked = number_order(base), _street_side_number(street, number)
     below, above = np.searchsorted(order, asked, side="right") - 1, np.searchsorted(order, asked, side="left")

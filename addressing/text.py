@@ -97,7 +97,17 @@ def read_numerals(text: pl.Series, grammar: Grammar) -> pl.Series:
 
 def comparable(text: pl.Series, grammar: Grammar) -> pl.Series:
     """Fold and read numerals: the form in which names and texts meet."""
-    return read_numerals(fold(text), grammar)
+    return read_numerals(fold(_blanks_read(text, grammar)), grammar)
+
+
+def _blanks_read(text: pl.Series, grammar: Grammar) -> pl.Series:
+    """The grammar's rewrites that need the blanks, which `fold` takes out."""
+    for find, put in grammar.spaced_rewrites:
+        has = text.str.contains(find).fill_null(False)
+        if has.any():
+            changed = text.filter(has).to_frame("t").select(pl.col("t").str.replace_all(find, put)).to_series()
+            text = text.clone().scatter(has.arg_true(), changed)
+    return text
 
 
 def rewrite(marked: pl.Series, grammar: Grammar) -> pl.Series:

@@ -54,9 +54,10 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
             also = ("居委会", "村委会", "居民委员会", "村民委员会") if division.level == "community" else ()
             longer = _after(rest, found).str.extract(rf"^({_both((*division.suffixes, *also))})", 1)
             # 古镇镇 and 新村村 are names; 济南市市中区 is a city and a district.
-            twice = found.str.ends_with(longer) if division.level not in ("street", "community") else pl.Series([False])
-            longer = pl.select(pl.when(~twice).then(longer)).to_series().fill_null("")
-            found = _unless_broken(rest, pl.select(found + longer).to_series(), found, grammar)
+            both = pl.DataFrame({"found": found, "longer": longer})
+            if division.level not in ("street", "community"):
+                both = both.with_columns(longer=pl.when(~pl.col("found").str.ends_with(pl.col("longer"))).then("longer"))
+            found = _unless_broken(rest, both.select(pl.col("found") + pl.col("longer").fill_null("")).to_series(), found, grammar)
         found = _unless_broken(rest, found, None, grammar)
         rest = _after(rest, found)
         parts[division.level] = found

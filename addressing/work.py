@@ -35,6 +35,8 @@ class Work:
     marked: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
     slots: pl.DataFrame = field(default_factory=pl.DataFrame)
     stages: list[tuple[str, int]] = field(default_factory=list)
+    # Where a dict is put here, stages leave in it what they looked at, for the receipt of one text. None in bulk.
+    trace: dict[str, pl.DataFrame] | None = None
 
     def __post_init__(self) -> None:
         size = self.queries.height
@@ -85,44 +87,61 @@ def index_of(numbers: np.ndarray) -> pl.Series:
 
 
 def level_codes(base: AddressBase) -> np.ndarray:
-    """Place in LEVELS of each node's level; one more place at the end for NONE."""
+    """Place in LEVELS of each node's level; one more place at the end for NONE. Kept on the base."""
     if "_level_codes" not in base.__dict__:
-        codes = base.core["level"].replace_strict(LEVEL, return_dtype=pl.Int8).to_numpy()
+        codes = kept_level_codes(base)["code"].to_numpy()
         base.__dict__["_level_codes"] = np.append(codes, np.int8(len(LEVELS)))
     return base.__dict__["_level_codes"]
 
 
+def kept_level_codes(base: AddressBase) -> pl.DataFrame:
+    """code: place in LEVELS of each node's level."""
+    return base.kept("level_codes", lambda: base.core.select(code=pl.col("level").replace_strict(LEVEL, return_dtype=pl.Int8)))
+
+
+def division_forms(base: AddressBase) -> pl.DataFrame:
+    """node, level, form: all divisions, also retired ones, with their own names in comparison form; by node."""
+
+    def build() -> pl.DataFrame:
+        core = base.core.with_row_index("node").filter(pl.col("level").is_in(list(_DIVISIONS)))
+        return core.select(pl.col("node").cast(pl.Int64), "level", form=comparable(core["name"], base.grammar))
+
+    return base.kept("division_forms", build)
+
+
+_DIVISIONS = ("district", "street", "community")
+
+
 def division_name(base: AddressBase, level: str) -> pl.Series:
     """Comparison form of each node's own name, for division nodes (null elsewhere). Kept on the base."""
-    cache = base.__dict__.setdefault("_division_forms", {})
-    if level not in cache:
-        is_level = (base.core["level"] == level).fill_null(False)
-        forms = pl.Series([None], dtype=pl.String).new_from_index(0, base.core.height)
-        cache[level] = (
-            forms.scatter(is_level.arg_true(), comparable(base.core["name"].filter(is_level), base.grammar)) if is_level.any() else forms
-        )
-    return cache[level]
+    return _spread(base, level, "_division_names", pl.col("form"))
 
 
 def division_mark(base: AddressBase, level: str) -> pl.Series:
     """The mark that each division of that level has in a marked text (null for other nodes). Kept on the base."""
-    cache = base.__dict__.setdefault("_division_marks", {})
+    return _spread(base, level, "_division_marks", MARK[level] + pl.col("form") + END)
+
+
+def _spread(base: AddressBase, level: str, kept: str, value: pl.Expr) -> pl.Series:
+    """A value of the divisions of one level as a column over all nodes."""
+    cache = base.__dict__.setdefault(kept, {})
     if level not in cache:
-        cache[level] = MARK[level] + division_name(base, level) + END
+        own = division_forms(base).filter(pl.col("level") == level).select("node", value=value)
+        column = pl.Series([None], dtype=pl.String).new_from_index(0, base.core.height)
+        cache[level] = column.scatter(own["node"].to_numpy(), own["value"]) if own.height else column
     return cache[level]
 
 
 def division_tree(base: AddressBase) -> pl.DataFrame:
-    """Current divisions: node, level, name, own_district, own_street (comparison forms)."""
+    """Current divisions: node, level, name, own_district, own_street (comparison forms). Kept on the base."""
     if "_tree" not in base.__dict__:
-        core = base.core.with_row_index("node").filter(
-            pl.col("level").is_in(["district", "street", "community"]) & (pl.col("status") == "current")
-        )
-        base.__dict__["_tree"] = core.select(
-            pl.col("node").cast(pl.Int64), "level", name=comparable(core["name"], base.grammar),
+        own = division_forms(base)
+        core = base.core.select("status", "district", "street")[own["node"]]
+        tree = own.select("node", "level", name="form").with_columns(
             own_district=division_name(base, "district").gather(core["district"]),
             own_street=division_name(base, "street").gather(core["street"]),
-        )  # fmt: skip
+        )
+        base.__dict__["_tree"] = tree.filter(core["status"] == "current")
     return base.__dict__["_tree"]
 
 

@@ -24,15 +24,23 @@ def common() -> list[str]:
     return [c for c in (bytes(code).decode("gb2312", errors="ignore") for code in codes) if c]
 
 
+REPEATED = {"ra": "a", "rd": "d"}
+
+
 def build(source: Path, out: Path) -> pl.DataFrame:
     """Writes and returns the table."""
     found = {}
     for line in source.read_text(encoding="utf-8").splitlines():
         if entry := re.match(r"^(.):([a-z/]+)\(([^)]*)\)$", line):
-            found[entry.group(1)] = (entry.group(2)[0], entry.group(3).split(","))
+            kind = entry.group(2)
+            found[entry.group(1)] = (kind if kind in REPEATED else kind[0], entry.group(3).split(","))
     rows = []
     for character in common():
         layout, parts = found.get(character, ("c", []))
+        if layout not in REPEATED and len(parts) == 1:  # 兵 is a changed form of 𠔊, and divided as that is
+            layout, parts = found.get(parts[0], ("c", []))
+        if layout in REPEATED:  # 林 is 木 beside 木, 昌 is 日 above 日
+            layout, parts = REPEATED[layout], parts * 2
         divided = layout != "c" and len(parts) >= 2
         rows.append((character, layout if divided else "", " ".join(parts) if divided else ""))
     table = pl.DataFrame(rows, schema=["character", "layout", "parts"], orient="row")

@@ -11,7 +11,7 @@ from addressing.confusion import KINDS, confusion_index, corrections
 
 NAMES = [
     "滨康路", "文三路", "中山一路", "中山二路", "中山路", "未来路", "建国门路", "廈門街", "东门街", "西门街", "平安国际大厦", "仁民路",
-    "重庆路", "宁波路", "朝阳路",
+    "重庆路", "宁波路", "朝阳路", "生源路", "林和路", "兴安路", "东新路", "兰辉街", "新梅路",
 ]  # fmt: skip
 
 
@@ -40,6 +40,12 @@ def index() -> pl.DataFrame:
         ("平安\ufffd\ufffd大厦", "平安国际大厦", "unreadable"),
         ("滨??路", "滨康路", "unreadable"),
         ("冬门街", "东门街", "homophone"),
+        ("主源路", "生源路", "like_strokes"),
+        ("村和路", "林和路", "like_radical"),
+        ("兵安路", "兴安路", "look_alike"),
+        ("新东路", "东新路", "transposed"),
+        ("三辉街", "兰辉街", "look_alike"),
+        ("辛梅路", "新梅路", "homophone"),
     ],
 )
 def test_one_damage_leads_to_the_one_name(index: pl.DataFrame, unknown: str, candidate: str, kind: str) -> None:
@@ -50,6 +56,13 @@ def test_one_damage_leads_to_the_one_name(index: pl.DataFrame, unknown: str, can
 @pytest.mark.parametrize("unknown", ["中山三路", "南门街", "滨康街", "末來街", "重庆路", "", "???"])
 def test_numbers_sides_suffixes_and_known_names_are_never_corrected(index: pl.DataFrame, unknown: str) -> None:
     assert corrections(frame([unknown]), index).is_empty()
+
+
+def test_any_character_is_proposed_only_where_asked_for_and_never_a_number(index: pl.DataFrame) -> None:
+    assert corrections(frame(["桃康路"]), index).is_empty()
+    found = corrections(frame(["桃康路", "中山九路"]), index, any_character=True)
+    assert found.select("unknown", "candidate").rows() == [("桃康路", "滨康路")]
+    assert found["kind"].to_list() == ["misread"]
 
 
 def test_two_candidates_are_both_given_and_neither_is_unique(index: pl.DataFrame) -> None:
