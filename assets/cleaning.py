@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from assets import ledger
 from assets.workplace import Workplace, named
 from contracts.delivery import Certificate, Problem
+from contracts.district import FeedMapping
 from contracts.schema import arrow_schema
 from quality.clean import Cleaned, clean, mapping_fingerprint, stopped
 from quality.drift import (
@@ -99,7 +100,7 @@ def _clean_group(workplace: Workplace, feed: str, group: list[dict[str, Any]]) -
         mine = raw.filter(pc.equal(raw["_delivery"], row["delivery"])) if len(content) > 1 else raw
         result = clean(mine, contract, mapping, row["day"], time_zone=workplace.district.time_zone)
         problems[row["delivery"]] = _new_problems(row, content_problems(mine, result, contract, mapping, row["delivery"]))
-        why = _stops(result, contract.mode, mapping.drift, problems[row["delivery"]], row["delivery"])
+        why = _stops(result, contract.mode, mapping, problems[row["delivery"]], row["delivery"])
         if why:
             result = stopped(mine, result, contract, mapping, row["day"])
             problems[row["delivery"]].append(why)
@@ -151,14 +152,29 @@ def _new_problems(row: dict[str, Any], found: list[Problem]) -> list[Problem]:
     return [problem for problem in found if problem.kind != RENAMED_MAYBE or problem.field not in known]
 
 
-def _stops(result: Cleaned, mode: str, policy: str, problems: list[Problem], delivery: str) -> Problem | None:
-    """Why no row of the delivery may be used: the district's policy on drift, or a register of which no row passes and that would empty the one before."""
+def _stops(result: Cleaned, mode: str, mapping: FeedMapping, problems: list[Problem], delivery: str) -> Problem | None:
+    """Why no row of the delivery may be used: the district's policy on drift or on refused rows, or a register of which no row passes and that would
+    empty the one before."""
     drifted = [problem.field for problem in problems if problem.kind in (CODES_NEW, TYPE_CHANGED)]
-    if policy == "stop" and drifted:
+    lost = result.refused.num_rows
+    if mapping.drift == "stop" and drifted:
         fields = ", ".join(dict.fromkeys(str(field) for field in drifted))
         reason, reason_zh = f"drift in {fields}, for which district.yaml says stop", f"{fields} 发生变化，district.yaml 规定停用"
+        setting, setting_zh = (
+            "where the change is meant, set drift to accept in district.yaml",
+            "如属有意变更，请在 district.yaml 中将 drift 设为 accept",
+        )
+    elif lost > mapping.max_refused_share * result.rows_read:
+        share, most = f"{lost / result.rows_read:.0%}", f"{mapping.max_refused_share:.0%}"
+        reason, reason_zh = (
+            f"{lost} rows ({share}) are refused, more than {most} (max_refused_share)",
+            f"拒收 {lost} 行（{share}），超过上限 {most}",
+        )
+        setting = "`govlake quarantine show` says why; where so many are to be left out, raise max_refused_share in district.yaml"
+        setting_zh = "原因见 govlake quarantine show；如确需接受，请调高 district.yaml 中的 max_refused_share"
     elif mode == "snapshot" and result.rows_read and not result.rows_accepted:
         reason, reason_zh = "no row of the register passes; the register before stays in force", "登记册无一行通过；沿用上一批次"
+        setting, setting_zh = "`govlake quarantine show` says why", "原因见 govlake quarantine show"
     else:
         return None
     return Problem(
@@ -166,8 +182,8 @@ def _stops(result: Cleaned, mode: str, policy: str, problems: list[Problem], del
         severity="error",
         message=f"{delivery}: stopped, none of its {result.rows_read} rows is used: {reason}",
         message_zh=f"{delivery}：已停用，其 {result.rows_read} 行均未使用：{reason_zh}",
-        remedy="mend codes, headers or file and run `govlake quarantine retry`; where the change is meant, set drift to accept in district.yaml",
-        remedy_zh="请修正代码、表头或文件后运行 govlake quarantine retry；如属有意变更，请在 district.yaml 中将 drift 设为 accept",
+        remedy=f"mend codes, headers or file and run `govlake quarantine retry`; {setting}",
+        remedy_zh=f"请修正代码、表头或文件后运行 govlake quarantine retry；{setting_zh}",
         count=result.rows_read,
     )
 

@@ -51,7 +51,7 @@ class FeedMapping(Strict):
     key_pattern: str | None = None
     drift: Literal["accept", "null", "stop"] = "accept"
     max_refused_share: float = Field(1.0, ge=0, le=1)
-    """A delivery of which a larger share of rows is refused is an error that blocks the release."""
+    """A delivery of which a larger share of rows is refused is stopped: none of its rows is used, the rest goes on."""
 
 
 class Calendar(Strict):

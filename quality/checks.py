@@ -38,7 +38,7 @@ Kind = Literal[
     "reference",
     "freshness",
     "volume",
-    "refused_share",
+    "stopped",
     "drift",
     "reconciliation",
 ]
@@ -203,8 +203,8 @@ def delivery_rules(
 
     Freshness: the latest delivery is at most `stale_after_days` old. Volume: the latest day's rows against the median of the last 8 days
     delivered, of the same weekday where a feed comes in daily; a warning beyond half the median and beyond 4 robust standard deviations
-    (1.4826 times the median absolute deviation), if there are at least 4 to compare with. Refusals: no delivery has a larger share of its rows
-    refused than the district's `max_refused_share`. Drift: the latest day's distribution of each watched column against the days before; `distributions`
+    (1.4826 times the median absolute deviation), if there are at least 4 to compare with. Stopped: no row of a delivery is used, by the district's policy
+    on drift or refused rows, and no later version of it was accepted. Drift: the latest day's distribution of each watched column against the days before; `distributions`
     is the relation with `quality.drift`'s table, None where there is none yet.
     """
     books = name(BOOKS)
@@ -215,9 +215,7 @@ def delivery_rules(
         for rule in _freshness(books, district, feed, as_of)
     ]
     rules += [_volume(books, feed) for feed in district.feeds]
-    rules += [
-        _refused_share(books, feed, mapping.max_refused_share) for feed, mapping in district.feeds.items() if mapping.max_refused_share < 1
-    ]
+    rules += [_stopped(books, feed) for feed in district.feeds]
     rules += [_drift(distributions, feed, column, as_of) for feed in district.feeds for column in feeds()[feed].columns if column.watched]
     if "event.event" in built:
         rules += [_once(feed, name) for feed in _ONE_TO_ONE if f"event.{feed}" in built]
@@ -253,15 +251,11 @@ WHERE u.compared >= 4 AND abs(d.n - u.middle) > greatest(0.5 * u.middle, 4 * 1.4
     return CompiledRule(BOOKS, f"volume:{feed}", "volume", "warn", message, f"{feed} 最近一次交付的行数与往常相差过大", rows=rows)
 
 
-def _refused_share(books: str, feed: str, most: float) -> CompiledRule:
-    rows = (
-        f"SELECT feed, delivery, version FROM {books} WHERE feed = {quoted(feed)} AND status = 'accepted' "
-        f"AND rows_refused > CAST({most!r} AS DECIMAL(9,6)) * rows_read"
-    )
-    message = f"more than {most:.0%} of a delivery's rows are refused"
-    return CompiledRule(
-        BOOKS, f"refused_share:{feed}", "refused_share", "error", message, f"{feed} 有批次的拒收行超过 {most:.0%}", rows=rows
-    )
+def _stopped(books: str, feed: str) -> CompiledRule:
+    rows = f"SELECT feed, delivery, version FROM {books} WHERE feed = {quoted(feed)} AND status = 'stopped'"
+    message = f"a delivery of {feed} is stopped, none of its rows is used; its certificate and `govlake status` say why"
+    message_zh = f"{feed} 有批次已整批停用，原因见交付凭证与 govlake status"
+    return CompiledRule(BOOKS, f"stopped:{feed}", "stopped", "warn", message, message_zh, rows=rows)
 
 
 def _drift(distributions: str | None, feed: str, column: Column, as_of: dt.date) -> CompiledRule:

@@ -137,7 +137,7 @@ def _drawn(table: object) -> str:
     from rich.console import Console
 
     text = io.StringIO()
-    Console(file=text, width=shutil.get_terminal_size().columns, highlight=False).print(table)
+    Console(file=text, width=shutil.get_terminal_size().columns, highlight=False, emoji=False).print(table)
     return text.getvalue()
 
 

@@ -148,11 +148,11 @@ def test_every_kind_that_is_told_is_a_known_one(home: Path) -> None:
     assert set(KINDS) <= DRIFT_KINDS
 
 
-def take_in(folder: Path, policy: str, *texts: str) -> Workplace:
+def take_in(folder: Path, policy: str, *texts: str, **ticket: object) -> Workplace:
     """The stages intake and clean alone, under one policy."""
     for day, text in enumerate(texts, 1):
         deliver(folder / "home", day, text)
-    workplace = Workplace.open(open_home(folder / "home"), district(folder / "town", drift=policy))
+    workplace = Workplace.open(open_home(folder / "home"), district(folder / "town", drift=policy, **ticket))
     todo = intake.plan(workplace)
     intake.take_in(workplace, "ticket", intake.by_feed(todo.deliveries)["ticket"], todo.mtimes)
     cleaning.clean_feed(workplace, "ticket", cleaning.due(workplace).get("ticket", []))
@@ -200,3 +200,13 @@ def test_policy_stop_uses_no_row_of_a_delivery_that_changed_and_says_so(tmp_path
 
 def test_policy_stop_takes_what_did_not_change(tmp_path: Path) -> None:
     assert states(take_in(tmp_path, "stop", file(1), file(2))) == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize(("bad", "state"), [(12, "accepted"), (13, "stopped")])
+def test_a_delivery_with_too_many_refused_rows_is_stopped_and_the_others_go_on(tmp_path: Path, bad: int, state: str) -> None:
+    # Ten of a hundred and more than that: a row without its number or time is refused.
+    workplace = take_in(tmp_path, "accept", file(1), file(2, 登记时间=lambda n: "" if n < bad else "2024-03-01"), max_refused_share=0.1)
+    assert states(workplace) == ["accepted", state]
+    told = [problem for problem in workplace.log.problems if problem.kind == "delivery_stopped"]
+    assert [problem.severity for problem in told] == ["error"] * (state == "stopped")
+    assert all("13 rows (11%)" in problem.message and "quarantine" in problem.remedy for problem in told)

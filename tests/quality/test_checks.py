@@ -218,17 +218,14 @@ def test_a_stale_feed_is_found(connection: duckdb.DuckDBPyConnection, required: 
     assert deliveries(connection, required=required, when_missing="stop", stale_after_days=3) == found
 
 
-@pytest.mark.parametrize(("most", "refused", "passed"), [(0.1, 100, True), (0.1, 101, False), (1.0, 1000, None)])
-def test_a_delivery_with_too_many_refused_rows_blocks(
-    connection: duckdb.DuckDBPyConnection, most: float, refused: int, passed: bool | None
-) -> None:
+@pytest.mark.parametrize(("status", "passed"), [("accepted", True), ("stopped", False)])
+def test_a_stopped_delivery_is_warned_of_and_blocks_nothing(connection: duckdb.DuckDBPyConnection, status: str, passed: bool) -> None:
     books(connection, [("ticket", AS_OF, 10)])
-    connection.execute(f"UPDATE {BOOKS} SET rows_read = 1000, rows_refused = {refused}")
-    mapping = FeedMapping.model_validate({"max_refused_share": most})
-    district = District(name="test", title="t", title_zh="测", grammar="mainland", feeds={"ticket": mapping})
+    connection.execute(f"UPDATE {BOOKS} SET status = '{status}'")
+    district = District(name="test", title="t", title_zh="测", grammar="mainland", feeds={"ticket": FeedMapping()})
     found = {result.rule: result for result in run_checks(connection, [tables()[BOOKS]], district=district, as_of=AS_OF)}
-    result = found.get("refused_share:ticket")
-    assert (result and (result.passed, result.severity)) == (None if passed is None else (passed, "error"))
+    result = found["stopped:ticket"]
+    assert (result.passed, result.severity) == (passed, "warn")
 
 
 @pytest.mark.parametrize(("day", "psi", "passed"), [(AS_OF, 0.3, False), (AS_OF, 0.2, True), (AS_OF + dt.timedelta(days=1), 0.3, True)])
