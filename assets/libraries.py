@@ -7,7 +7,8 @@ Belongs here: the order build → check → report → finish → switch, and th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def publish(workplace: Workplace) -> Outcome:
     outcome = Outcome(identity)
     if release.exists(workplace.home.releases, identity):
         outcome.path = release.switch(workplace.home.releases, identity)
+        shutil.rmtree(workplace.home.blocked, ignore_errors=True)
         _deliver(workplace, outcome)
         return outcome
     total = len(plan.models)
@@ -122,11 +124,13 @@ def publish(workplace: Workplace) -> Outcome:
             outcome.checks.append(books_check(books(workplace.lake)))
             outcome.problems += _not_run(rule_differences(listed, outcome.checks, workplace.district, as_of))
             workplace.progress("checks", "all tables", 1, 1)
-            building.add("checks.json", report_json(outcome.checks))
-            building.add("checks.html", _report(workplace, building, outcome.checks))
+            reports = {"checks.json": report_json(outcome.checks), "checks.html": _report(workplace, building, outcome.checks)}
             outcome.problems += _failed(outcome.checks)
             if any(problem.severity == "error" for problem in outcome.problems):
+                _keep_reports(workplace.home.blocked, reports)
                 return outcome
+            for name, report in reports.items():
+                building.add(name, report)
             outcome.problems += catalogue.add(workplace, building, outcome.checks)
             outcome.problems += site.add(workplace, building, outcome.checks)
             info = building.finish()
@@ -134,6 +138,7 @@ def publish(workplace: Workplace) -> Outcome:
         outcome.problems += blocked.problems
         return outcome
     outcome.path = release.switch(workplace.home.releases, info.id)
+    shutil.rmtree(workplace.home.blocked, ignore_errors=True)
     _deliver(workplace, outcome)
     release.prune(workplace.home.releases, workplace.district.retention.releases)
     return outcome
@@ -154,6 +159,14 @@ def _report(workplace: Workplace, building: release.Building, checks: list[Check
     return report_html(checks, title=workplace.district.title, title_zh=workplace.district.title_zh, books=rows)
 
 
+def _keep_reports(folder: Path, reports: Mapping[str, str]) -> None:
+    """The check reports of a run that makes no release, in place of the former such run's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o750)
+    for name, report in reports.items():
+        (folder / name).write_text(report, encoding="utf-8")
+
+
 def _not_run(differences: Iterable[str]) -> Iterator[Problem]:
     for difference in differences:
         yield Problem(
@@ -166,6 +179,13 @@ def _not_run(differences: Iterable[str]) -> Iterator[Problem]:
         )
 
 
+_WHERE = {
+    "error": ("blocked/checks.html in the home", "工作目录中的 blocked/checks.html"),
+    "warn": ("checks.html of the release", "发布中的 checks.html"),
+}
+"""Where the check report lies: a failed check of severity error lets no release come about."""
+
+
 def _failed(checks: Iterable[CheckResult]) -> Iterator[Problem]:
     for check in checks:
         if not check.passed:
@@ -174,8 +194,8 @@ def _failed(checks: Iterable[CheckResult]) -> Iterator[Problem]:
                 severity=check.severity,
                 message=f"{check.table}: {check.rule}: {check.violations} of {check.rows_checked} rows: {check.message}",
                 message_zh=f"{check.table}：{check.rule}：{check.rows_checked} 行中有 {check.violations} 行：{check.message_zh}",
-                remedy="look at checks.html of the release, or at the asset's checks in Dagster",
-                remedy_zh="请查看发布中的 checks.html，或 Dagster 中该资产的检查结果",
+                remedy=f"look at {_WHERE[check.severity][0]}, or at the asset's checks in Dagster",
+                remedy_zh=f"请查看{_WHERE[check.severity][1]}，或 Dagster 中该资产的检查结果",
                 count=check.violations,
             )
 

@@ -52,6 +52,11 @@ class Home:
         return self.path / "temporary"
 
     @property
+    def blocked(self) -> Path:
+        """The check report of the last run, where it made no release because of it."""
+        return self.path / "blocked"
+
+    @property
     def district_note(self) -> Path:
         """The folder of the district that this home belongs to, remembered from its first run."""
         return self.path / "district.txt"

@@ -219,7 +219,7 @@ def problems(done: RunSummary, most: int = 12) -> None:
 
 
 def _alike(found: Iterable[Problem]) -> list[list[Problem]]:
-    """Problems of one kind in several deliveries of one feed together; errors first, each group in the order found."""
+    """Problems of one kind in several deliveries of one feed together; errors first, and of these what blocks the release before single deliveries."""
     groups: dict[tuple[str, str, str], list[Problem]] = defaultdict(list)
     for problem in found:
         place = problem.message.partition(":")[0]
@@ -227,7 +227,7 @@ def _alike(found: Iterable[Problem]) -> list[list[Problem]]:
         alike = place.count("/") == 2 and problem.severity != "error"
         groups[(problem.severity, problem.kind, place.partition("/")[0] if alike else problem.message)].append(problem)
     rank = {"error": 0, "warn": 1, "info": 2}
-    return sorted(groups.values(), key=lambda group: rank[group[0].severity])
+    return sorted(groups.values(), key=lambda group: (rank[group[0].severity], group[0].message.partition(":")[0].count("/") == 2))
 
 
 def _more(count: int) -> None:
