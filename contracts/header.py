@@ -18,6 +18,7 @@ RESERVED = ("_delivery", "_date", "_row", "_malformed", "_overflow")
 
 _ODD = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 _LONG_NUMBER = re.compile(r"\d{5}")
+_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}|\d{1,2}:\d{2}")
 _MARKS = re.compile(r"[*:;]+$")
 
 
@@ -27,13 +28,17 @@ def folded(header: str) -> str:
     return _MARKS.sub("", half).casefold()
 
 
+def looks_like_a_value(header: str) -> bool:
+    """Whether a header cell is rather a row's value: long text, a date or time, a number of five digits or more (telephone, identity, order number)."""
+    return len(header) > 60 or bool(_LONG_NUMBER.search(header) or _DATE.search(header))
+
+
 def told_header(header: str, position: int) -> str:
     """A header that no contract knows, as messages and certificates may tell it.
 
-    Where a line end is missing or the header line is, a row's values stand among the headers. What is long or holds a number of five digits or more
-    (a telephone, identity or house register number) is told by its position alone.
+    Where a line end is missing or the header line is, a row's values stand among the headers. What looks like a value is told by its position alone.
     """
-    return f"column {position} (not shown, {len(header)} characters)" if len(header) > 60 or _LONG_NUMBER.search(header) else header
+    return f"column {position} (not shown, {len(header)} characters)" if looks_like_a_value(header) else header
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from contracts.delivery import Certificate, Delivery, Problem
 from contracts.district import FeedMapping
-from contracts.header import RESERVED, HeaderMatch, folded, match_headers, told_header
+from contracts.header import RESERVED, HeaderMatch, folded, looks_like_a_value, match_headers, told_header
 from contracts.model import Feed
 from sources import encoding as enc
 from sources import text as txt
@@ -61,10 +61,12 @@ class Layout:
     """Raw columns of one file: which source field goes where.
 
     Names are the source headers, trimmed and in lower case (a lake table cannot hold `Addr` and `ADDR`), repeated ones numbered
-    (`addr__2`), empty ones `column_<n>`. Beyond 300 headers that the contract does not know, the further ones share `_overflow`.
+    (`addr__2`), empty ones `column_<n>`. Beyond 300 headers that the contract does not know, the further ones share `_overflow`. Where one that the
+    contract does not know looks like a row's value, none of these is kept as a name: they are `column_<n>` too (`hidden`), since names are shown.
     """
 
     def __init__(self, headers: Sequence[str], contract: Feed, mapping: FeedMapping) -> None:
+        headers, self.hidden = _without_values(headers, contract, mapping)
         self.names = raw_names(headers)
         self.given = [header.strip() for header in headers]
         self.match: HeaderMatch = match_headers(contract, mapping, self.names)
@@ -126,6 +128,17 @@ class Layout:
             return pa.array([], pa.string())
         frame = pl.DataFrame({self.names[p]: pl.Series(columns[p]) for p in self.overflow})
         return frame.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_arrow().cast(pa.string())
+
+
+def _without_values(headers: Sequence[str], contract: Feed, mapping: FeedMapping) -> tuple[list[str], int]:
+    """The headers, those that no contract column takes emptied if one of them looks like a row's value; and how many were emptied."""
+    names = raw_names(headers)
+    strange = set(match_headers(contract, mapping, names).unknown)
+    unknown = [position for position, name in enumerate(names) if name in strange and headers[position].strip()]
+    if not any(looks_like_a_value(headers[position]) for position in unknown):
+        return list(headers), 0
+    emptied = set(unknown)
+    return ["" if position in emptied else header for position, header in enumerate(headers)], len(unknown)
 
 
 def raw_names(headers: Sequence[str]) -> list[str]:
@@ -253,7 +266,12 @@ class Intake:
         layout = Layout(headers, self.contract, self.mapping)
         if not layout.match.sources:
             raise Unreadable(_no_known_header(self.delivery, self.contract, len(headers)))
+        required = {column.name for column in self.contract.columns if column.required} - set(self.mapping.constants)
+        if layout.hidden and required and required <= set(layout.match.missing):
+            raise Unreadable(_header_is_a_row(self.delivery, self.contract, len(headers)))
         self.layout = layout
+        if layout.hidden:
+            self.problems.append(_values_in_header(self.delivery, layout.hidden))
         drift = _drift_problems(self.delivery, self.contract, self.mapping, layout)
         self.problems += drift
         self.stopped = (
@@ -778,6 +796,30 @@ def _no_known_header(delivery: Delivery, contract: Feed, count: int) -> Problem:
         f"请在首行给出表头（如 {expected_zh}），或在 district.yaml 中登记表头",
         "header_unknown",
     ).problem
+
+
+def _header_is_a_row(delivery: Delivery, contract: Feed, count: int) -> Problem:
+    expected = ", ".join(column.name for column in contract.columns if column.required)
+    expected_zh = "、".join(column.title_zh for column in contract.columns if column.required)
+    return unreadable(
+        delivery,
+        f"no header line: what comes closest looks like a row of data, its {count} cells name no required column of {contract.name} and hold values",
+        f"缺少表头：最接近的一行像是数据行，其 {count} 个单元格中没有{contract.title_zh}的必需列，且含有数据值",
+        f"put the header line back (with {expected})",
+        f"请补上表头（如 {expected_zh}）后重新交付",
+        "header_unknown",
+    ).problem
+
+
+def _values_in_header(delivery: Delivery, count: int) -> Problem:
+    return Problem(
+        kind="header_values",
+        message=f"{delivery.id}: values stand in the header; {count} columns are kept by their position alone (column_<n>)",
+        message_zh=f"{delivery.id}：表头中混有数据值；{count} 列仅按位置保留（column_<n>）",
+        remedy="a line end behind the header may be missing: mend it and deliver the file again",
+        remedy_zh="表头后可能缺少换行，请修正后重新交付",
+        count=count,
+    )
 
 
 def json_text(value: Any) -> str:

@@ -109,11 +109,27 @@ def test_files_without_a_known_header_or_without_anything_are_unreadable(tmp_pat
 def test_values_that_slid_into_the_header_line_are_told_nowhere(tmp_path: Path) -> None:
     header = "工单编号,登记时间,姓名,电话T1,2024-03-01,张三,13800138000," + "很长的内容" * 20
     result = take_in(deliver(tmp_path, f"{header}\nT2,2024-03-02,x,x,x,x,x,x\n".encode()))
-    told = result.certificate.model_dump_json()
-    for value in ("13800138000", "很长的内容"):
+    told = result.certificate.model_dump_json() + " ".join(result.raw.column_names)
+    for value in ("13800138000", "很长的内容", "张三", "2024-03-01"):
         assert value not in told
-    assert "column 7 (not shown, 11 characters)" in result.certificate.columns
-    assert "13800138000" in result.raw.column_names, "raw keeps what came"
+    assert list(result.certificate.columns)[3:] == [f"column_{number}" for number in range(4, 9)]
+    assert "header_values" in result.problems
+
+
+def test_a_file_without_its_header_line_is_unreadable_and_none_of_its_values_is_told(tmp_path: Path) -> None:
+    # 投诉 and 电话 are cells that a column is called by; the rest of the row must not become names for it.
+    row = "T1,2024-03-01 08:00,王翠花,电话,公明路5号,路灯不亮,投诉"
+    result = take_in(deliver(tmp_path, f"{row}\n{row.replace('T1', 'T2')}\n".encode()))
+    assert result.certificate.status == "unreadable"
+    assert "header_unknown" in result.problems
+    assert "王翠花" not in result.certificate.model_dump_json()
+    assert "公明路" not in result.certificate.model_dump_json()
+
+
+def test_a_new_column_without_values_in_the_header_keeps_its_name(tmp_path: Path) -> None:
+    result = take_in(deliver(tmp_path, "工单编号,登记时间,紧急程度\nT1,2024-03-01,高\n".encode()))
+    assert "紧急程度" in result.certificate.columns
+    assert "column_new" in result.problems
 
 
 def test_a_damaged_header_of_two_byte_characters_keeps_the_books(tmp_path: Path) -> None:
