@@ -2,6 +2,7 @@
 
 Belongs here: these queries and nothing that loads rows. Not here: how a number is drawn (`charts`) or said (`pages`). A table or column that this
 release or this audience lacks gives no rows, and the page says that there is no data. Nothing here reads a pseudonym, a text or a door.
+In the public extract small groups are suppressed: a sum that would hold a suppressed count is left out, never shown in part.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ class Figures:
         finally:
             cursor.close()
 
+    def _whole(self, count: str) -> str:
+        """A condition on groups: nothing of the group is suppressed. Elsewhere than in the public extract a missing count is no secret."""
+        return f"count(*) = count({count})" if self.facts.is_public else "true"
+
     # What came in
 
     def books_by_feed(self) -> Rows:
@@ -93,7 +98,7 @@ class Figures:
               coalesce(sum(records) FILTER (WHERE address_level NOT IN {DOORS + WAYS + COMMUNITIES} AND address_level <> '-'), 0)::BIGINT AS division,
               coalesce(sum(records) FILTER (WHERE address_level = '-' OR address_level IS NULL), 0)::BIGINT AS none,
               sum(with_community)::BIGINT AS with_community
-            FROM {{subject.address_quality}} GROUP BY feed ORDER BY feed
+            FROM {{subject.address_quality}} GROUP BY feed HAVING {self._whole("records")} ORDER BY feed
             """,
             {"subject.address_quality": ("feed", "address_level", "records", "with_community")},
         )
@@ -101,7 +106,10 @@ class Figures:
     def links_by(self, part: str) -> Rows:
         """Records by `link_outcome`, `link_method` or `address_level`, all feeds together, most first."""
         return self._rows(
-            f"SELECT {part} AS part, sum(records)::BIGINT AS records FROM {{subject.address_quality}} GROUP BY ALL ORDER BY records DESC NULLS LAST, part",
+            f"""
+            SELECT {part} AS part, sum(records)::BIGINT AS records FROM {{subject.address_quality}}
+            GROUP BY {part} HAVING {self._whole("records")} ORDER BY records DESC NULLS LAST, part
+            """,
             {"subject.address_quality": (part, "records")},
         )
 
@@ -133,16 +141,15 @@ class Figures:
     # Pictures
 
     def effect_by_month(self) -> Rows:
-        """Month: issues, hazards, handled and the satisfied share, all communities together. Suppressed counts are left out."""
+        """Month: issues, hazards, handled and the satisfied share, all communities together."""
         return self._rows(
             f"""
             SELECT month, sum(issues)::BIGINT AS issues, sum(hazards)::BIGINT AS hazards, sum(handled)::BIGINT AS handled,
               round(sum(handled) * 100.0 / nullif(sum(issues) FILTER (WHERE handled IS NOT NULL), 0), 1)::DOUBLE AS handled_pct,
               round(sum(satisfied) * 100.0 / nullif(sum(answers) FILTER (WHERE satisfied IS NOT NULL), 0), 1)::DOUBLE AS satisfaction_pct,
               round(sum(mean_response_days * responded) / nullif(sum(responded) FILTER (WHERE mean_response_days IS NOT NULL), 0), 2)::DOUBLE AS response_days,
-              round(sum(mean_handling_days * handled) / nullif(sum(handled) FILTER (WHERE mean_handling_days IS NOT NULL), 0), 2)::DOUBLE AS handling_days,
-              count(*) FILTER (WHERE issues IS NULL) AS suppressed
-            FROM {{subject.community_monthly_effect}} GROUP BY month
+              round(sum(mean_handling_days * handled) / nullif(sum(handled) FILTER (WHERE mean_handling_days IS NOT NULL), 0), 2)::DOUBLE AS handling_days
+            FROM {{subject.community_monthly_effect}} GROUP BY month HAVING {self._whole("issues")}
             QUALIFY row_number() OVER (ORDER BY month DESC) <= {MOST_MONTHS} ORDER BY month
             """,
             {
@@ -237,14 +244,14 @@ class Figures:
     def deadlines_by_department(self) -> Rows:
         """Department: on time, late, overdue over the last 12 months, most first."""
         return self._rows(
-            """
+            f"""
             SELECT any_value(coalesce(department, department_code) ORDER BY month DESC) AS department, coalesce(sum(on_time), 0)::BIGINT AS on_time, coalesce(sum(late), 0)::BIGINT AS late,
               coalesce(sum(overdue), 0)::BIGINT AS overdue,
               round(sum(on_time) * 100.0 / nullif(coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0), 0), 1)::DOUBLE AS on_time_pct
-            FROM {subject.department_scorecard}
-            WHERE month > (SELECT max(month) FROM {subject.department_scorecard}) - INTERVAL 12 MONTH AND (on_time IS NOT NULL OR late IS NOT NULL OR overdue IS NOT NULL)
+            FROM {{subject.department_scorecard}}
+            WHERE month > (SELECT max(month) FROM {{subject.department_scorecard}}) - INTERVAL 12 MONTH
             GROUP BY department_code
-            HAVING coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0) > 0
+            HAVING coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0) > 0 AND {self._whole("on_time")}
             ORDER BY coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0) DESC, department_code LIMIT 20
             """,
             {"subject.department_scorecard": ("department_code", "department", "month", "on_time", "late", "overdue")},
@@ -295,19 +302,20 @@ class Figures:
 
     def places(self) -> Rows:
         """Communities with a point: the register's own, else the middle of their buildings; issues of the last 12 months, handled share."""
+        known = "n.issues IS NOT NULL" if self.facts.is_public else "true"  # a suppressed count is not 0
         return self._rows(
-            """
+            f"""
             WITH middle AS (
-              SELECT community_key, avg(lng)::DOUBLE AS lng, avg(lat)::DOUBLE AS lat FROM {place.building} WHERE lng IS NOT NULL AND lat IS NOT NULL GROUP BY 1
+              SELECT community_key, avg(lng)::DOUBLE AS lng, avg(lat)::DOUBLE AS lat FROM {{place.building}} WHERE lng IS NOT NULL AND lat IS NOT NULL GROUP BY 1
             ),
             counted AS (
               SELECT community_key, sum(issues)::BIGINT AS issues, round(sum(handled) * 100.0 / nullif(sum(issues), 0), 1)::DOUBLE AS handled_pct
-              FROM {subject.community_monthly_effect}
-              WHERE month > (SELECT max(month) FROM {subject.community_monthly_effect}) - INTERVAL 12 MONTH GROUP BY 1
+              FROM {{subject.community_monthly_effect}}
+              WHERE month > (SELECT max(month) FROM {{subject.community_monthly_effect}}) - INTERVAL 12 MONTH GROUP BY 1 HAVING {self._whole("issues")}
             )
             SELECT c.name AS community, c.street, coalesce(c.lng::DOUBLE, m.lng) AS lng, coalesce(c.lat::DOUBLE, m.lat) AS lat, coalesce(n.issues, 0) AS issues, n.handled_pct
-            FROM {place.community} AS c LEFT JOIN middle AS m USING (community_key) LEFT JOIN counted AS n USING (community_key)
-            WHERE coalesce(c.lng::DOUBLE, m.lng) IS NOT NULL AND coalesce(c.lat::DOUBLE, m.lat) IS NOT NULL ORDER BY issues DESC, c.community_key
+            FROM {{place.community}} AS c LEFT JOIN middle AS m USING (community_key) LEFT JOIN counted AS n USING (community_key)
+            WHERE coalesce(c.lng::DOUBLE, m.lng) IS NOT NULL AND coalesce(c.lat::DOUBLE, m.lat) IS NOT NULL AND {known} ORDER BY issues DESC, c.community_key
             """,
             {
                 "place.community": ("community_key", "name", "street", "lng", "lat"),

@@ -143,7 +143,7 @@ class Pages:
         self.shared, self.facts, self.language = shared, shared.facts, language
         self.draw = Drawer(
             language, shared.numbers, self.meaning, self.feed_title, lambda name: self.own(self.facts.tables[name]) if name in self.facts.tables else name,
-            shared.figures.has, self.facts.reasons,
+            shared.figures.has, self.facts.reasons, self.facts.is_public,
         )  # fmt: skip
 
     def all(self) -> Iterator[tuple[str, str]]:
@@ -245,7 +245,8 @@ class Pages:
                 "fair" if refused else "good",
             )
         records = total(links, "records")
-        if records:
+        # A share of the feeds that are shown would say nothing true of all.
+        if records and all(row["records"] is not None for row in self.shared.numbers["links_in_full"]):
             known = self.t("tile_linked_note", community=share(total(links, "with_community"), records))
             yield self._tile("linked", "linking.html", share(total(links, "door"), records), known)
         columns = sum(len(table.columns) for table in facts.tables.values())

@@ -42,6 +42,7 @@ class Drawer:
     table_title: Callable[[str], str]
     has: Callable[[str], bool]
     reasons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    public: bool = False
 
     def t(self, key: str, **values: object) -> str:
         return say(self.language, key, **values)
@@ -64,7 +65,8 @@ class Drawer:
         title = self.t(f"picture_{name}")
         if not rows:
             if self.has(table):
-                yield Picture(name, title, "", lacking=self.t("no_data_why", table=self.table_title(table)))
+                why = "suppressed_why" if self.public else "no_data_why"
+                yield Picture(name, title, "", lacking=self.t(why, table=self.table_title(table)))
             return
         description = self.t(f"picture_{name}_said", **(said or {}))
         drawn = tuple(

@@ -154,3 +154,18 @@ def test_the_public_site_shows_no_internal_column(demo_release: Path) -> None:
         text = path.read_text(encoding="utf-8")
         shown = set(re.findall(r'<details class="column" id="([a-z0-9_]+)"', text))
         assert shown <= {column.name for column in table.columns if column.classification == "public"}
+
+
+def test_the_public_site_shows_no_sum_that_lacks_a_suppressed_part(demo_release: Path) -> None:
+    """Whatever the public page says of a feed's records, the whole internal table says too."""
+    shown = {
+        audience: dict(
+            re.findall(
+                r'<th scope="?row"?>([^<]+)(?:</th>)?<td class="?n"?>([\d,]+)',
+                (demo_release / audience / "site/en/linking.html").read_text(encoding="utf-8"),
+            )
+        )
+        for audience in ("internal", "public")
+    }
+    assert shown["internal"]
+    assert shown["public"].items() <= shown["internal"].items()
