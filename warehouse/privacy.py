@@ -25,7 +25,7 @@ import pyarrow as pa
 from contracts.model import Feed, Protection
 from contracts.schema import arrow_schema
 
-VERSION = 1
+VERSION = 2
 """Raised when masks or redaction change what they give: rows protected before are then to be protected anew."""
 KEY_BYTES = 32
 ENVIRONMENT = "GOVLAKE_PSEUDONYM_KEY"
@@ -361,6 +361,12 @@ _CALLED = "我叫|我名叫|名叫|名字叫|名字是|本人叫|姓名|联系�
 _WEAK_CUE = "我是|走访|探访|看望|慰问|回访|致电|居民|业主|市民|住户|患者|家属|老人|村民|员工|司机|老板|群众|邻居"
 _AFTER_NAME = r"[,，。.;；、!！?？:：\s()（）\[]|反映|投诉|举报|来电|来访|称|表示|说|诉|的|住|在|于|电话|手机|身份证|联系|$"
 
+_KIN = "(?:我|俺|其|他|她|本人)的?(?:老婆|老公|爱人|妻子|丈夫|父亲|母亲|爸爸|妈妈|父母|儿子|女儿|孙子|孙女|外孙|岳父|岳母|公公|婆婆|哥哥|弟弟|姐姐|妹妹|孩子|小孩|同事|朋友|室友|亲戚|舅舅|姑姑|叔叔|阿姨)(?:叫|是)?"
+_AFTER_KIN = rf"{_AFTER_NAME}|今|昨|前|被|去|到|从|因|患|没|正|已|每|又|也|经常|现|下班|上班|走失|摔"
+_CLEAR = "王李张刘陈杨赵黄周吴徐孙胡朱郭罗梁宋郑谢韩唐冯董萧曹袁邓傅沈彭吕苏卢蒋蔡贾丁魏薛阎潘杜戴汪姜姚谭廖邹熊陆郝孔崔邱秦侯邵孟尹乔贺赖龚庞樊殷施陶洪翟颜倪俞鲁葛伍韦聂焦柳邢岳莫庄祁耿牟肖詹苗靳童甄裴屈鲍霍翁隋張劉陳楊趙黃吳孫羅鄭謝韓馮蕭鄧呂蘇盧蔣賈閻鄒陸喬賀賴龔龐顏魯韋聶莊"
+"""Family names that are no words by themselves in what people report (路, 车, 高, 何 are)."""
+_CN_DIGIT = "[零〇○一幺二三四五六七八九]"
+
 _Rules = tuple[tuple[str, str], ...]
 
 _KEEP: _Rules = (
@@ -372,6 +378,11 @@ _KEEP: _Rules = (
 )
 
 _NUMBERS: _Rules = (
+    # Written in Chinese numerals, or digit by digit with a blank or hyphen between: identity numbers first, they hold mobile numbers.
+    (rf"{_CN_DIGIT}(?:[-\s]?{_CN_DIGIT}){{14,16}}(?:[-\s]?(?:{_CN_DIGIT}|[Xx]))?", "[证件号]"),
+    (rf"[一幺][-\s]?[三四五六七八九](?:[-\s]?{_CN_DIGIT}){{9}}", "[电话]"),
+    (r"(?-u:\b)[1-9](?:[-\s]\d){16}[-\s][\dXx](?-u:\b)", "[证件号]"),
+    (r"(?-u:\b)1[-\s][3-9](?:[-\s]\d){9}(?-u:\b)", "[电话]"),
     (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "[邮箱]"),
     # 18 and 15 digit identity numbers, with blanks or hyphens between their parts; any longer run of digits is a card.
     (r"[1-9]\d{5}[-\s]?(?:18|19|20)\d{2}[-\s]?(?:0[1-9]|1[0-2])[-\s]?(?:0[1-9]|[12]\d|3[01])[-\s]?\d{3}[\dXx*]", "[证件号]"),
@@ -418,7 +429,11 @@ _NAMES: _Rules = (
         "${1}[姓名]${2}",
     ),
     (rf"((?:{_WEAK_CUE})[：:\s]?){_LAZY_NAME}({_AFTER_NAME})", "${1}[姓名]${2}"),
+    (rf"((?:{_KIN})[：:\s]?){_LAZY_NAME}({_AFTER_KIN})", "${1}[姓名]${2}"),
+    (rf"(^|[,，。.;；、\s的位名])[{_CLEAR}][\p{{Han}}]{{1,2}}?(反映|投诉|举报|来电|来访|来信|诉求|求助)", "${1}[姓名]${2}"),
+    (rf"[{SURNAMES}](?:\s[\p{{Han}}]){{1,2}}(\s?[,，的]?\s?(?:电话|手机|联系|反映|投诉|先生|女士))", "[姓名]${1}"),
     (rf"{_SHORT_NAME}({_HONORIFIC})", "[姓名]${1}"),
+    (rf"{_NAME}(的(?:联系)?(?:电话|手机|号码|方式|身份证)[号號]?码?[^\[,，。]{{0,4}}\[(?:电话|证件号)\])", "[姓名]${1}"),
     (rf"{_NAME}([,，、\s(（:：]{{1,2}}(?:联系)?(?:电话|手机|号码|方式)?[号號]?码?[是为：:\s]{{0,2}}\[电话\])", "[姓名]${1}"),
     (rf"(\[(?:电话|证件号)\][,，、\s(（]{{1,2}}){_NAME}", "${1}[姓名]"),
 )

@@ -192,3 +192,35 @@ def test_every_feed_can_be_protected(feed: str) -> None:
     schema = arrow_schema(column for column in contract.clean_columns if column.name not in derived)
     assert protect(schema.empty_table(), contract, KEY).schema == arrow_schema(contract.clean_columns)
     assert protect(pa.Table.from_pylist([{}], schema=schema), contract, KEY).num_rows == 1
+
+
+USUAL_WORDING = {
+    "我的手机一三八零零一三八零零零请回电": "我的手机[电话]请回电",
+    "幺三八零零幺三八零零零": "[电话]",
+    "电话1 3 8 0 0 1 3 8 0 0 0": "电话[电话]",
+    "身份证 4 4 0 3 0 6 1 9 9 0 0 1 0 1 1 2 3 4": "身份证 [证件号]",
+    "身份证四四零三零六一九九零零一零一一二三四": "身份证[证件号]",
+    "公明街道的王翠花反映路灯不亮": "公明街道的[姓名]反映路灯不亮",
+    "李建国投诉楼上噪音": "[姓名]投诉楼上噪音",
+    "黄志强来电咨询": "[姓名]来电咨询",
+    "我老婆刘桂香在家被狗咬": "我老婆[姓名]在家被狗咬",
+    "我爱人陈小明今天被困电梯": "我爱人[姓名]今天被困电梯",
+    "他儿子赵小刚经常夜归": "他儿子[姓名]经常夜归",
+    "张三丰的电话是13800138000": "[姓名]的电话是[电话]",
+    "王 翠 花 的电话 13800138000": "[姓名] 的电话 [电话]",
+    "吴桂芳的身份证号是440306199001011234": "[姓名]的身份证号是[证件号]",
+}
+NO_PERSON = (
+    "小区的路灯反映多次没人修", "王府井大街施工", "张江路积水", "李村公交站", "何时能修好", "高速噪音投诉", "黄灯不亮反映多次", "金色家园投诉物业",
+    "常常停水", "于是投诉", "车位投诉", "房屋漏水投诉", "陈旧设施反映", "周边居民投诉", "梁上有裂缝", "二零二四年三月一日", "杨树倒了", "我父亲有高血压",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", USUAL_WORDING)
+def test_persons_and_numbers_go_out_of_wording_that_the_demo_does_not_use(text: str) -> None:
+    assert redact(pl.Series([text])).to_list() == [USUAL_WORDING[text]]
+
+
+def test_texts_without_a_person_stay_as_they_are() -> None:
+    texts = pl.Series(NO_PERSON)
+    assert redact(texts).to_list() == texts.to_list()
