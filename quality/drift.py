@@ -18,10 +18,13 @@ from contracts.model import Feed
 from quality.clean import Cleaned, fitting_share
 
 CODES_NEW, TYPE_CHANGED, RENAMED_MAYBE, DISTRIBUTION = "codes_new", "type_changed", "column_renamed_maybe", "distribution_changed"
+MANY = "values_broken"
 KINDS = (CODES_NEW, TYPE_CHANGED, RENAMED_MAYBE, DISTRIBUTION)
 
 ANOTHER_TYPE = 0.5
 """A column of which a larger share of values does not parse has changed its type; fewer are single mistakes."""
+MANY_BROKEN = 0.2
+"""A rule that a larger share of a column's values breaks says that the column holds something else, as where two columns are exchanged."""
 _LEAST_VALUES = 5
 _LOOKS_LIKE = 0.95
 
@@ -58,7 +61,7 @@ _NOTABLE = 0.25
 
 
 def content_problems(raw: pa.Table, cleaned: Cleaned, contract: Feed, mapping: FeedMapping, delivery: str) -> list[Problem]:
-    """New codes, changed types and columns that look renamed in one delivery, as problems for its certificate."""
+    """New codes, changed types, columns full of broken values and columns that look renamed in one delivery, as problems for its certificate."""
     severity = "error" if mapping.drift == "stop" else "warn"
     broken = _broken(cleaned)
     found: list[Problem] = []
@@ -88,6 +91,19 @@ def content_problems(raw: pa.Table, cleaned: Cleaned, contract: Feed, mapping: F
                         message_zh=f"{delivery}：{column.title_zh}（{column.name}）{values} 行中有 {rows} 行不是 {column.type}：该列类型已变",
                         remedy="have the export corrected, or name the right header in district.yaml",
                         remedy_zh="请更正导出格式，或在 district.yaml 中登记正确的表头",
+                        row=first,
+                        field=column.name,
+                        count=rows,
+                    )
+                )
+            elif rule not in ("code", "required", "type") and rows >= _LEAST_VALUES and rows > MANY_BROKEN * values:
+                found.append(
+                    Problem(
+                        kind=MANY,
+                        message=f"{delivery}: {column.name} breaks the rule {rule} in {rows} of {values} rows, whose values are not used",
+                        message_zh=f"{delivery}：{column.title_zh}（{column.name}）{values} 行中有 {rows} 行不符合规则 {rule}，这些值未被采用",
+                        remedy="see whether columns were exchanged in the export or another header brings this column",
+                        remedy_zh="请核对导出时列是否对调，或该列是否来自另一表头",
                         row=first,
                         field=column.name,
                         count=rows,

@@ -210,3 +210,15 @@ def test_a_delivery_with_too_many_refused_rows_is_stopped_and_the_others_go_on(t
     told = [problem for problem in workplace.log.problems if problem.kind == "delivery_stopped"]
     assert [problem.severity for problem in told] == ["error"] * (state == "stopped")
     assert all("13 rows (11%)" in problem.message and "quarantine" in problem.remedy for problem in told)
+
+
+def test_a_column_full_of_values_that_break_its_rule_is_told(tmp_path: Path) -> None:
+    # Name and telephone exchanged by the export: no row is refused, and no telephone comes in.
+    header = (*HEADER, "来电人", "联系电话")
+    right = file(1, header, 来电人="某甲", 联系电话="13800000000")
+    exchanged = file(2, header, 来电人="13800000000", 联系电话="某甲")
+    workplace = take_in(tmp_path, "accept", right, exchanged)
+    assert states(workplace) == ["accepted", "accepted"]
+    told = [(problem.field, problem.count) for problem in workplace.log.problems if problem.kind == "values_broken"]
+    assert told == [("caller_phone", ROWS)]
+    assert not any("某甲" in problem.message for problem in workplace.log.problems)
