@@ -5,6 +5,7 @@ Belongs here: the order of things (plan, read, write, record). Not here: reading
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
@@ -64,7 +65,7 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
     """
     done: list[tuple[Delivery, Certificate]] = []
     versions = _next_versions(workplace)
-    former = _former_certificate(workplace, feed, deliveries)
+    former = _former_certificates(workplace, feed, deliveries)
     for group in _groups(deliveries):
         certificates: list[Certificate] = []
         tables: list[pa.Table] = []
@@ -73,7 +74,7 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
             read = reading.read(delivery, workplace.contracts[feed], workplace.mapping(feed))
             batches = [pa.Table.from_batches([batch]) for batch in read.batches]
             certificate = read.certificate()
-            changes = _drift(certificate, former)
+            changes = _drift(certificate, _like(former, delivery.id))
             stops = workplace.mapping(feed).drift == "stop" and any(problem.kind == "column_gone" for problem in changes)
             if stops:
                 changes = [_stopping(problem) for problem in changes]
@@ -85,7 +86,8 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
             tables += batches if certificate.status == "read" else []
             certificates.append(certificate)
             halted += [delivery.id] if stopped else []
-            former = certificate if certificate.status == "read" else former
+            if certificate.status == "read":
+                former[_series(delivery.id)] = certificate
             workplace.progress("intake", feed, len(done) + len(certificates), len(deliveries))
         # Files of one group may have different columns: align them, the lake merges new ones in.
         data = pa.concat_tables(tables, promote_options="default") if tables else None
@@ -107,14 +109,26 @@ def take_in(workplace: Workplace, feed: str, deliveries: list[Delivery], mtimes:
     return done
 
 
-def _former_certificate(workplace: Workplace, feed: str, deliveries: list[Delivery]) -> Certificate | None:
-    """The certificate of the feed's last delivery before these, to see drift against."""
+def _former_certificates(workplace: Workplace, feed: str, deliveries: list[Delivery]) -> dict[str, Certificate]:
+    """The certificates of the feed's last deliveries before these, one for each series of file names, to see drift against."""
     if not deliveries:
-        return None
+        return {}
     first = min(delivery.day for delivery in deliveries)
     recorded = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA)
     before = recorded.filter((pl.col("feed") == feed) & (pl.col("day") < first) & (pl.col("status") == "accepted")).sort("day", "delivery")
-    return Certificate.model_validate_json(before["certificate"][-1]) if before.height else None
+    series = [_series(delivery) for delivery in before["delivery"]]
+    last = dict(zip(series, before["certificate"], strict=True))  # the later one of a series wins
+    return {name: Certificate.model_validate_json(certificate) for name, certificate in last.items()}
+
+
+def _series(delivery: str) -> str:
+    """What the files of one source system have in common: the file's name without its digits."""
+    return re.sub(r"\d+", "", delivery.rpartition("/")[2]).casefold()
+
+
+def _like(former: Mapping[str, Certificate], delivery: str) -> Certificate | None:
+    """The certificate to compare with: of the same series; the feed's only series where the files were renamed; none where another system delivers."""
+    return former.get(_series(delivery)) or (next(iter(former.values())) if len(former) == 1 else None)
 
 
 def _drift(now: Certificate, former: Certificate | None) -> list[Problem]:

@@ -58,7 +58,8 @@ def drift(now: Certificate, former: Certificate) -> list[Problem]:
         )
     for name, zh in (("format", "格式"), ("encoding", "编码"), ("delimiter", "分隔符")):
         before, after = getattr(former, name), getattr(now, name)
-        if before != after:
+        # Encoding and delimiter follow from the format: a workbook has none.
+        if before != after and (name == "format" or former.format == now.format):
             problems.append(
                 _problem(now, f"{name}_changed", f"{name} is {after!r}, formerly {before!r}", f"{zh}由 {before!r} 变为 {after!r}")
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -222,3 +223,17 @@ def test_a_column_full_of_values_that_break_its_rule_is_told(tmp_path: Path) -> 
     told = [(problem.field, problem.count) for problem in workplace.log.problems if problem.kind == "values_broken"]
     assert told == [("caller_phone", ROWS)]
     assert not any("某甲" in problem.message for problem in workplace.log.problems)
+
+
+def test_each_system_s_files_are_compared_with_its_own_earlier_ones(tmp_path: Path) -> None:
+    one, other = file(1), file(2, ("登记时间", "工单编号", "性质", "问题描述"))
+    for day, text in ((1, one), (2, one.replace("T01", "T02")), (3, one.replace("T01", "T03"))):
+        deliver(tmp_path / "home", day, text)
+        second = tmp_path / "home" / "landing" / f"ticket/2024-04-{day:02}/z_system_2_{day}.csv"
+        second.write_text(other.replace("T02", f"U{day:02}"), encoding="gb18030")
+    workplace = Workplace.open(open_home(tmp_path / "home"), district(tmp_path / "town"))
+    todo = intake.plan(workplace)
+    intake.take_in(workplace, "ticket", intake.by_feed(todo.deliveries)["ticket"], todo.mtimes)
+    rows = ledger.current(workplace.lake, ledger.INTAKE, ledger.INTAKE_SCHEMA).filter(pl.col("day") > dt.date(2024, 4, 1))
+    kinds = {problem.kind for text in rows["certificate"] for problem in Certificate.model_validate_json(text).problems}
+    assert not kinds & {"column_renamed", "columns_reordered", "encoding_changed", "column_came", "column_gone"}
