@@ -76,8 +76,9 @@ def facts(workplace: Workplace, building: Building, checks: Sequence[CheckResult
         audience=audience,
         connection=building.connection,
         address=(lambda name: f"public_{name}") if public else building.address,
+        whole_address=building.address if public else None,
         tables=tables,
-        rows={name: built.rows for name, built in building.tables.items()},
+        rows={name: _public_rows(building, name) if public else built.rows for name, built in building.tables.items() if name in tables},
         feeds=workplace.contracts,
         settings=contracts.settings(),
         lineage=building.lineage,
@@ -89,6 +90,11 @@ def facts(workplace: Workplace, building: Building, checks: Sequence[CheckResult
         problems=() if public else tuple(_noticed(workplace)),
         reasons=SENTENCES,
     )
+
+
+def _public_rows(building: Building, name: str) -> int:
+    """Rows of a table's public extract, which lacks the ranks of small groups."""
+    return int(building.connection.sql(f"SELECT count(*) FROM public_{name}").fetchall()[0][0])
 
 
 def _certificates(workplace: Workplace) -> Iterator[tuple[str, Certificate]]:

@@ -275,7 +275,8 @@ class Table(Contract):
     audiences: tuple[Audience, ...] = ("internal",)
     small_groups: tuple[str, ...] = ()
     """Counts that are suppressed below the district's smallest group size in the `public` audience: a column, or what is left of one when
-    another is taken away (`answers - satisfied`), since a reader can do that subtraction."""
+    another is taken away (`answers - satisfied`), since a reader can do that subtraction. Measures that go with it alone stand after it
+    (`satisfied -> satisfaction_pct`); other numbers go with any count of their row."""
 
     declassifies: tuple[str, ...] = ()
     """Restricted relations that this table may read all the same, since it holds nothing but counts of groups that are not small."""

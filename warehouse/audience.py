@@ -7,8 +7,11 @@ Belongs here: choosing columns by classification, suppression, the gate. Not her
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
@@ -46,68 +49,155 @@ def for_audience(table: Table, audience: Audience) -> Table:
 
 
 def suppress(rows: pa.Table, table: Table, smallest: int) -> pa.Table:
-    """Take out counts from which a small group could be found out; the rows stay, their counts and measures become null.
+    """Take out every count from which a small group could be found out, cell by cell; the other counts of its row stay.
 
-    A row with a count of 1 … `smallest`-1 in one of `table.small_groups` loses all its counts and all measures made from them (numbers
-    and yes/no values that are no keys). So that a row cannot be found by subtracting the others from a total that is published elsewhere, every line of rows
-    (all keys but one equal) that holds a suppressed row loses further ones, the smallest first, until at least two are gone and what
-    is gone adds up to `smallest` in each count. Cell suppression as statistical offices do it (Hundepool et al., Statistical Disclosure
-    Control, 2012, ch. 4), by whole rows; it protects against subtraction along one key, not against every combination of tables.
+    A count of 1 … `smallest`-1 in one of `table.small_groups` becomes null; where the group is a difference (`answers - satisfied`), its
+    last part does. Measures go with the counts that they are made from (`Group.measures`); a number that no group names goes with any
+    count of its row. So that no count can be found by subtracting the others from a total that is published elsewhere, further counts of
+    the column go, the smallest first, wherever rows share some of their keys (each set of keys but the whole one, none of them
+    included): until at least two are gone there and what is gone, the differences that the column is part of included, adds up to
+    `smallest`. Cell suppression as statistical offices do it (Hundepool et al., Statistical Disclosure Control, 2012, ch. 4); it
+    protects against subtraction from any one total, not against every combination of totals. Counts of 0 stay unless nothing else is
+    left. In a table that is ranked (a number among its keys) the place of a row gives its count away, so the whole row goes.
     """
-    groups = [group for group in table.small_groups if set(terms(group)) <= set(rows.column_names)]
+    groups = [group for group in map(Group.read, table.small_groups) if set(group.columns) <= set(rows.column_names)]
     if not groups or not rows.num_rows:
         return rows
-    keys = list(table.keys)
-    counts = [f"_group_{number}" for number in range(len(groups))]
-    sizes = [_size(group).alias(count) for group, count in zip(groups, counts, strict=True)]
-    frame = pl.DataFrame(pl.from_arrow(rows)).with_row_index("_row").with_columns(sizes)
-    small = pl.any_horizontal(((pl.col(name) > 0) & (pl.col(name) < smallest)).fill_null(False) for name in counts)
-    frame = frame.with_columns(small.alias("_gone"))
-    lines = [[key for key in keys if key != left_out] for left_out in keys]
+    frame = pl.DataFrame(pl.from_arrow(rows)).with_row_index("_row").with_columns(group.size.alias(group.name) for group in groups)
+    counts = list(dict.fromkeys(column for group in groups for column in group.columns))
+    frame = _small_gone(frame, groups, counts, smallest)
+    types = {column.name: column for column in table.columns}
+    ranked = [key for key in table.keys if _is_measure(types[key])]
+    keys = [key for key in table.keys if key not in ranked]
     while True:
-        chosen: set[int] = set()
-        for line in lines:
-            chosen |= _complement(frame, line, keys, counts, smallest)
-        if not chosen:
+        before = frame.select(pl.sum_horizontal(pl.col(_gone(count)).sum() for count in counts)).item()
+        for line in (list(line) for size in range(len(keys) + bool(ranked)) for line in combinations(keys, size)):
+            for count in counts:
+                frame = _complement(frame, line, table.keys, count, [group for group in groups if count in group.columns], smallest)
+        frame = _one_of_a_sum(frame, groups)
+        if frame.select(pl.sum_horizontal(pl.col(_gone(count)).sum() for count in counts)).item() == before:
             break
-        frame = frame.with_columns((pl.col("_gone") | pl.col("_row").is_in(list(chosen))).alias("_gone"))
+    if ranked:
+        kept = frame.filter(~pl.any_horizontal(_gone(count) for count in counts))
+        return kept.select(rows.column_names).to_arrow().cast(rows.schema)
+    made_from = _made_from(table, groups, counts)
     hidden = [
-        column.name for column in table.columns if column.name in rows.column_names and column.name not in keys and _is_measure(column)
+        pl.when(~pl.any_horizontal(_gone(count) for count in made_from.get(name, counts))).then(pl.col(name)).alias(name)
+        for name in rows.column_names
+        if name not in table.keys and _is_measure(types[name])
     ]
-    done = frame.with_columns(pl.when(~pl.col("_gone")).then(pl.col(name)).alias(name) for name in hidden).drop("_row", "_gone", *counts)
-    return done.to_arrow().cast(rows.schema)
+    return frame.with_columns(hidden).select(rows.column_names).to_arrow().cast(rows.schema)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A small group as a contract names it: `count`, `whole - part`, and after ` -> ` the measures made from it."""
+
+    columns: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> Group:
+        group, _, measures = text.partition(" -> ")
+        named = tuple(part.strip() for part in measures.split(",") if part.strip())
+        return cls(tuple(part.strip() for part in group.split(" - ")), named)
+
+    @property
+    def name(self) -> str:
+        return "_size " + " - ".join(self.columns)
+
+    @property
+    def size(self) -> pl.Expr:
+        whole, *parts = (pl.col(column).fill_null(0).cast(pl.Int64) for column in self.columns)
+        return whole - pl.sum_horizontal(parts) if parts else whole
 
 
 def terms(group: str) -> tuple[str, ...]:
-    """The columns of a small group: one, or the whole and the part that is taken from it."""
-    return tuple(part.strip() for part in group.split(" - "))
+    """The columns that a small group of a contract names: its count, or the whole and its parts, and the measures."""
+    read = Group.read(group)
+    return read.columns + read.measures
 
 
-def _size(group: str) -> pl.Expr:
-    whole, *parts = terms(group)
-    return pl.col(whole) - pl.sum_horizontal(pl.col(part).fill_null(0) for part in parts) if parts else pl.col(whole)
+def _gone(count: str) -> str:
+    return f"_gone {count}"
 
 
 def _is_measure(column: Column) -> bool:
     return column.type in ("integer", "boolean") or column.decimal is not None
 
 
-def _complement(frame: pl.DataFrame, line: list[str], keys: list[str], counts: list[str], smallest: int) -> set[int]:
-    """The next row to take out in each line that is not safe yet: the one with the smallest counts."""
-    group = pl.DataFrame(frame.select(pl.struct(line).rank("dense").alias("_line") if line else pl.lit(0, pl.UInt32).alias("_line")))
-    whole = frame.with_columns(group["_line"] if len(group) == len(frame) else pl.lit(0, pl.UInt32).alias("_line"))
-    gone = pl.col("_gone")
-    sums = [pl.col(name).filter(gone).sum().alias(f"_sum_{name}") for name in counts]
-    state = whole.group_by("_line").agg(gone.sum().alias("_gone_count"), (~gone).sum().alias("_left"), *sums)
-    thin = pl.any_horizontal((pl.col(f"_sum_{name}") > 0) & (pl.col(f"_sum_{name}") < smallest) for name in counts)
-    unsafe = state.filter((pl.col("_gone_count") > 0) & (pl.col("_left") > 0) & ((pl.col("_gone_count") < 2) | thin))
-    if unsafe.is_empty():
-        return set()
-    size = pl.sum_horizontal(pl.col(name).fill_null(0) for name in counts)
-    open_rows = whole.join(unsafe.select("_line"), on="_line", how="semi").filter(~gone)
-    # A row of nothing but zeros hides nothing; it is taken only when no other is left.
-    first = open_rows.with_columns(size.alias("_size")).sort("_line", pl.col("_size") == 0, "_size", *keys, nulls_last=True)
-    return set(first.group_by("_line", maintain_order=True).first()["_row"].to_list())
+def _made_from(table: Table, groups: Sequence[Group], counts: Sequence[str]) -> dict[str, list[str]]:
+    """Count or measure → the counts with which it goes; what is not in it goes with every count."""
+    found: dict[str, list[str]] = {count: [count] for count in counts}
+    for group in groups:
+        for measure in group.measures:
+            if measure not in counts:
+                found.setdefault(measure, []).extend(group.columns)
+    return found
+
+
+def _small_gone(frame: pl.DataFrame, groups: Sequence[Group], counts: Sequence[str], smallest: int) -> pl.DataFrame:
+    """The counts that are small themselves, and the last part of each difference that is small while all its terms are shown."""
+    small = {group: (pl.col(group.name) > 0) & (pl.col(group.name) < smallest) for group in groups}
+    single = {group.columns[0]: small[group] for group in groups if len(group.columns) == 1}
+    frame = frame.with_columns(single.get(count, pl.lit(False)).alias(_gone(count)) for count in counts)
+    for group in groups:
+        if len(group.columns) > 1:
+            shown = ~pl.any_horizontal(_gone(column) for column in group.columns)
+            last = _gone(group.columns[-1])
+            frame = frame.with_columns((pl.col(last) | (small[group] & shown)).alias(last))
+    return frame
+
+
+def _one_of_a_sum(frame: pl.DataFrame, groups: Sequence[Group]) -> pl.DataFrame:
+    """Where one term of `whole - part - part` is gone and the rest is nothing, it could be found from the others: the smallest of them goes too."""
+    for group in groups:
+        if len(group.columns) > 2:
+            flags = [pl.col(_gone(column)) for column in group.columns]
+            alone = (pl.sum_horizontal(flags) == 1) & (pl.col(group.name) == 0)
+            open_counts = [
+                pl.when(~flag & (pl.col(column) > 0)).then(pl.col(column)) for flag, column in zip(flags, group.columns, strict=True)
+            ]
+            least = pl.min_horizontal(open_counts)
+            frame = frame.with_columns(
+                (flag | (alone & (size == least).fill_null(False))).alias(_gone(column))
+                for flag, size, column in zip(flags, open_counts, group.columns, strict=True)
+            )
+    return frame
+
+
+def _complement(
+    frame: pl.DataFrame, line: Sequence[str], keys: Sequence[str], count: str, groups: Sequence[Group], smallest: int
+) -> pl.DataFrame:
+    """Take out as many further cells of one count in every line that is not safe, the smallest first.
+
+    `groups`: those that the count is a term of. A line is safe when at least two cells of it are gone and each group adds up to nothing or to
+    `smallest` over them; where the whole line's group is smaller than that, its total is a small group itself, which nobody may publish.
+    """
+    gone, size = pl.col(_gone(count)), pl.col(count).fill_null(0)
+    part_of = [group for group in groups if count in group.columns[1:]]
+    # A part of nothing is nothing: taking it out hides nothing.
+    of_use = pl.any_horizontal(size > 0, pl.all_horizontal([pl.col(group.name) > 0 for group in part_of] or [pl.lit(True)]))
+    rest = pl.any_horizontal(pl.col(group.name) == 0 for group in groups)
+    # What is gone comes first in its line, so that every beginning of it is a choice that could be made; zeros come last.
+    places = frame.sort(~gone, ~of_use, size == 0, rest, size, *keys, nulls_last=True)
+    over = list(line) or pl.lit(0)
+    thin = [
+        (group.before > 0) & (group.before < smallest) & (group.whole >= smallest)
+        for group in (
+            _Sums(pl.col(group.name).cum_sum().over(over) - pl.col(group.name), pl.col(group.name).sum().over(over)) for group in groups
+        )
+    ]
+    stand_before = pl.int_range(pl.len()).over(over)
+    unsafe = gone.any().over(over) & of_use & ((stand_before < 2) | pl.any_horizontal(thin))
+    places = places.with_columns((gone | unsafe).cast(pl.Int8).alias("_go"))
+    # The first beginning that is safe ends the search.
+    return places.with_columns((pl.col("_go").cum_min().over(over) == 1).alias(_gone(count))).drop("_go").sort("_row")
+
+
+class _Sums(NamedTuple):
+    before: pl.Expr
+    whole: pl.Expr
 
 
 # The gate

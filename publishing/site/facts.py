@@ -63,6 +63,8 @@ class Facts:
     feeds: Mapping[str, Feed]
     settings: Mapping[str, Feed]
     lineage: Mapping[str, Any]
+    whole_address: Callable[[str], str] | None = None
+    """How a query names the whole table behind a public extract, for totals that may be known though their parts are suppressed."""
     models: Mapping[str, Model] = field(default_factory=dict)
     headers_seen: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     states: Sequence[FeedState] = ()

@@ -2,13 +2,13 @@
 
 Belongs here: these queries and nothing that loads rows. Not here: how a number is drawn (`charts`) or said (`pages`). A table or column that this
 release or this audience lacks gives no rows, and the page says that there is no data. Nothing here reads a pseudonym, a text or a door.
-In the public extract small groups are suppressed: a sum that would hold a suppressed count is left out, never shown in part.
+In the public extract small groups are suppressed: a sum that would hold a suppressed count is NULL there, never a part of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from publishing.site.facts import Facts
@@ -25,6 +25,10 @@ CELLS = 40
 """Cells along the longer side of the map: a few thousand marks at most, whatever the size of the city."""
 
 
+def _percent(part: int | None, whole: int | None) -> float | None:
+    return round(part * 100.0 / whole, 1) if part is not None and whole else None
+
+
 class Figures:
     """Aggregates over one release. Every method gives a list of rows (dicts), empty where there is nothing to show."""
 
@@ -37,11 +41,13 @@ class Figures:
         open_to_all = known is not None and self.facts.audience in known.audiences
         return open_to_all and known is not None and set(columns) <= {column.name for column in known.columns}
 
-    def _rows(self, sql: str, needs: Mapping[str, Sequence[str]], values: Sequence[object] = ()) -> Rows:
+    def _rows(
+        self, sql: str, needs: Mapping[str, Sequence[str]], values: Sequence[object] = (), address: Callable[[str], str] | None = None
+    ) -> Rows:
         """Run a query in which `{theme.table}` stands for a table; no rows where a table or column of `needs` is lacking."""
         if not all(self.has(table, *columns) for table, columns in needs.items()):
             return []
-        addressed = re.sub(r"\{(\w+\.\w+)\}", lambda match: self.facts.address(match[1]), sql)
+        addressed = re.sub(r"\{(\w+\.\w+)\}", lambda match: (address or self.facts.address)(match[1]), sql)
         cursor = self.facts.connection.cursor()
         try:
             result = cursor.execute(addressed, list(values))
@@ -53,6 +59,47 @@ class Figures:
     def _whole(self, count: str) -> str:
         """A condition on groups: nothing of the group is suppressed. Elsewhere than in the public extract a missing count is no secret."""
         return f"count(*) = count({count})" if self.facts.is_public else "true"
+
+    def _sum(self, count: str, where: str = "true") -> str:
+        """The sum of a count over a group; NULL where a part of it is suppressed, 0 over no rows."""
+        total = f"coalesce(sum({count}) FILTER (WHERE {where}), 0)::BIGINT"
+        return (
+            f"CASE WHEN count(*) FILTER (WHERE {where}) = count({count}) FILTER (WHERE {where}) THEN {total} END"
+            if self.facts.is_public
+            else total
+        )
+
+    def _mean(self, mean: str, count: str) -> str:
+        """The mean over a group, from the means of its rows and what they are means of."""
+        whole = f"sum({count}) FILTER (WHERE {mean} IS NOT NULL)"
+        return f"CASE WHEN {self._whole(count)} THEN round(sum({mean} * {count}) / nullif({whole}, 0), 2)::DOUBLE END"
+
+    def _with_totals(self, rows: Rows, table: str, key: str, counts: Sequence[str]) -> Rows:
+        """The rows, one for each value of `key`, with suppressed totals of `counts` put in from the whole table where nobody learns a small group from them.
+
+        The extract's suppression lets totals along one key be known where two cells or more are gone; a total stays away where it, or a
+        difference it is a term of, is a small group itself.
+        """
+        if self.facts.whole_address is None or not rows:
+            return rows
+        groups = [group.partition(" -> ")[0].split(" - ") for group in self.facts.tables[table].small_groups]
+        groups = [group for group in groups if set(group) & set(counts)]
+        terms = list(dict.fromkeys(column for group in groups for column in group))
+        sums = ", ".join(f"coalesce(sum({column}), 0)::BIGINT AS {column}" for column in terms)
+        gone = ", ".join(f"count(*) - count({column}) AS {column}" for column in terms)
+        needs = {table: (key, *terms)}
+        whole = self._rows(f"SELECT {key}, {sums} FROM {{{table}}} GROUP BY {key}", needs, address=self.facts.whole_address)
+        hidden = {row[key]: row for row in self._rows(f"SELECT {key}, {gone} FROM {{{table}}} GROUP BY {key}", needs)}
+        totals = {row[key]: row for row in whole}
+        smallest = self.facts.district.small_group
+        for row in rows:
+            total = totals[row[key]]
+            for count in counts:
+                mine = [group for group in groups if count in group]
+                sizes = [total[group[0]] - sum(total[part] for part in group[1:]) for group in mine]
+                if mine and row[count] is None and hidden[row[key]][count] > 1 and not any(0 < size < smallest for size in sizes):
+                    row[count] = total[count]
+        return rows
 
     # What came in
 
@@ -89,26 +136,27 @@ class Figures:
 
     def links_by_feed(self) -> Rows:
         """Per feed: records by how deep their link goes."""
-        return self._rows(
+        rows = self._rows(
             f"""
-            SELECT feed, sum(records)::BIGINT AS records,
-              coalesce(sum(records) FILTER (WHERE address_level IN {DOORS}), 0)::BIGINT AS door,
-              coalesce(sum(records) FILTER (WHERE address_level IN {WAYS}), 0)::BIGINT AS way,
-              coalesce(sum(records) FILTER (WHERE address_level IN {COMMUNITIES}), 0)::BIGINT AS community,
-              coalesce(sum(records) FILTER (WHERE address_level NOT IN {DOORS + WAYS + COMMUNITIES} AND address_level <> '-'), 0)::BIGINT AS division,
-              coalesce(sum(records) FILTER (WHERE address_level = '-' OR address_level IS NULL), 0)::BIGINT AS none,
-              sum(with_community)::BIGINT AS with_community
-            FROM {{subject.address_quality}} GROUP BY feed HAVING {self._whole("records")} ORDER BY feed
+            SELECT feed, {self._sum("records")} AS records,
+              {self._sum("records", f"address_level IN {DOORS}")} AS door,
+              {self._sum("records", f"address_level IN {WAYS}")} AS way,
+              {self._sum("records", f"address_level IN {COMMUNITIES}")} AS community,
+              {self._sum("records", f"address_level NOT IN {DOORS + WAYS + COMMUNITIES} AND address_level <> '-'")} AS division,
+              {self._sum("records", "address_level = '-' OR address_level IS NULL")} AS none,
+              {self._sum("with_community")} AS with_community
+            FROM {{subject.address_quality}} GROUP BY feed ORDER BY feed
             """,
             {"subject.address_quality": ("feed", "address_level", "records", "with_community")},
         )
+        return self._with_totals(rows, "subject.address_quality", "feed", ("records", "with_community"))
 
     def links_by(self, part: str) -> Rows:
         """Records by `link_outcome`, `link_method` or `address_level`, all feeds together, most first."""
         return self._rows(
             f"""
-            SELECT {part} AS part, sum(records)::BIGINT AS records FROM {{subject.address_quality}}
-            GROUP BY {part} HAVING {self._whole("records")} ORDER BY records DESC NULLS LAST, part
+            SELECT {part} AS part, {self._sum("records")} AS records FROM {{subject.address_quality}}
+            GROUP BY {part} ORDER BY records DESC NULLS LAST, part
             """,
             {"subject.address_quality": (part, "records")},
         )
@@ -142,14 +190,13 @@ class Figures:
 
     def effect_by_month(self) -> Rows:
         """Month: issues, hazards, handled and the satisfied share, all communities together."""
-        return self._rows(
+        rows = self._rows(
             f"""
-            SELECT month, sum(issues)::BIGINT AS issues, sum(hazards)::BIGINT AS hazards, sum(handled)::BIGINT AS handled,
-              round(sum(handled) * 100.0 / nullif(sum(issues) FILTER (WHERE handled IS NOT NULL), 0), 1)::DOUBLE AS handled_pct,
-              round(sum(satisfied) * 100.0 / nullif(sum(answers) FILTER (WHERE satisfied IS NOT NULL), 0), 1)::DOUBLE AS satisfaction_pct,
-              round(sum(mean_response_days * responded) / nullif(sum(responded) FILTER (WHERE mean_response_days IS NOT NULL), 0), 2)::DOUBLE AS response_days,
-              round(sum(mean_handling_days * handled) / nullif(sum(handled) FILTER (WHERE mean_handling_days IS NOT NULL), 0), 2)::DOUBLE AS handling_days
-            FROM {{subject.community_monthly_effect}} GROUP BY month HAVING {self._whole("issues")}
+            SELECT month, {self._sum("issues")} AS issues, {self._sum("hazards")} AS hazards, {self._sum("handled")} AS handled,
+              {self._sum("satisfied")} AS satisfied, {self._sum("answers")} AS answers,
+              {self._mean("mean_response_days", "responded")} AS response_days,
+              {self._mean("mean_handling_days", "handled")} AS handling_days
+            FROM {{subject.community_monthly_effect}} GROUP BY month
             QUALIFY row_number() OVER (ORDER BY month DESC) <= {MOST_MONTHS} ORDER BY month
             """,
             {
@@ -165,17 +212,22 @@ class Figures:
                 )
             },
         )
+        counts = ("issues", "hazards", "handled", "answers", "satisfied")
+        return [
+            {**row, "handled_pct": _percent(row["handled"], row["issues"]), "satisfaction_pct": _percent(row["satisfied"], row["answers"])}
+            for row in self._with_totals(rows, "subject.community_monthly_effect", "month", counts)
+        ]
 
     def effect_by_community(self) -> Rows:
-        """The communities with most issues, by month."""
+        """The communities with most issues, by month; those with suppressed months come last."""
         return self._rows(
-            """
-            WITH last AS (SELECT max(month) AS month FROM {subject.community_monthly_effect}),
+            f"""
+            WITH last AS (SELECT max(month) AS month FROM {{subject.community_monthly_effect}}),
             recent AS (
-              SELECT e.* FROM {subject.community_monthly_effect} AS e, last WHERE e.month > last.month - INTERVAL 12 MONTH
+              SELECT e.* FROM {{subject.community_monthly_effect}} AS e, last WHERE e.month > last.month - INTERVAL 12 MONTH
             ),
             most AS (
-              SELECT community_key, sum(issues) AS total FROM recent GROUP BY 1 ORDER BY total DESC NULLS LAST, community_key LIMIT 24
+              SELECT community_key, {self._sum("issues")} AS total FROM recent GROUP BY 1 ORDER BY total DESC NULLS LAST, community_key LIMIT 24
             )
             SELECT coalesce(r.community, r.community_key) AS community, r.street, r.month, r.issues, r.handled_pct::DOUBLE AS handled_pct,
               r.satisfaction_pct::DOUBLE AS satisfaction_pct, m.total::BIGINT AS total
@@ -242,17 +294,17 @@ class Figures:
         )
 
     def deadlines_by_department(self) -> Rows:
-        """Department: on time, late, overdue over the last 12 months, most first."""
+        """Department: on time, late, overdue over the last 12 months, most first; those with a suppressed sum last."""
         return self._rows(
             f"""
-            SELECT any_value(coalesce(department, department_code) ORDER BY month DESC) AS department, coalesce(sum(on_time), 0)::BIGINT AS on_time, coalesce(sum(late), 0)::BIGINT AS late,
-              coalesce(sum(overdue), 0)::BIGINT AS overdue,
-              round(sum(on_time) * 100.0 / nullif(coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0), 0), 1)::DOUBLE AS on_time_pct
-            FROM {{subject.department_scorecard}}
-            WHERE month > (SELECT max(month) FROM {{subject.department_scorecard}}) - INTERVAL 12 MONTH
-            GROUP BY department_code
-            HAVING coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0) > 0 AND {self._whole("on_time")}
-            ORDER BY coalesce(sum(on_time), 0) + coalesce(sum(late), 0) + coalesce(sum(overdue), 0) DESC, department_code LIMIT 20
+            WITH counted AS (
+              SELECT department_code, any_value(coalesce(department, department_code) ORDER BY month DESC) AS department, {self._sum("on_time")} AS on_time,
+                {self._sum("late")} AS late, {self._sum("overdue")} AS overdue
+              FROM {{subject.department_scorecard}}
+              WHERE month > (SELECT max(month) FROM {{subject.department_scorecard}}) - INTERVAL 12 MONTH GROUP BY department_code
+            )
+            SELECT department, on_time, late, overdue, round(on_time * 100.0 / (on_time + late + overdue), 1)::DOUBLE AS on_time_pct FROM counted
+            WHERE coalesce(on_time + late + overdue, 1) > 0 ORDER BY on_time + late + overdue DESC NULLS LAST, department_code LIMIT 20
             """,
             {"subject.department_scorecard": ("department_code", "department", "month", "on_time", "late", "overdue")},
         )
@@ -262,7 +314,7 @@ class Figures:
         return self._rows(
             f"""
             SELECT month, feed, dispatched, median_minutes, p95_minutes, within_30_pct::DOUBLE AS within_30_pct FROM {{subject.dispatch_latency}}
-            WHERE dispatched IS NOT NULL QUALIFY dense_rank() OVER (ORDER BY month DESC) <= {MOST_MONTHS} ORDER BY month, feed
+            QUALIFY dense_rank() OVER (ORDER BY month DESC) <= {MOST_MONTHS} ORDER BY month, feed
             """,
             {"subject.dispatch_latency": ("month", "feed", "dispatched", "median_minutes", "p95_minutes", "within_30_pct")},
         )
@@ -309,7 +361,7 @@ class Figures:
               SELECT community_key, avg(lng)::DOUBLE AS lng, avg(lat)::DOUBLE AS lat FROM {{place.building}} WHERE lng IS NOT NULL AND lat IS NOT NULL GROUP BY 1
             ),
             counted AS (
-              SELECT community_key, sum(issues)::BIGINT AS issues, round(sum(handled) * 100.0 / nullif(sum(issues), 0), 1)::DOUBLE AS handled_pct
+              SELECT community_key, sum(issues)::BIGINT AS issues, round({self._sum("handled")} * 100.0 / nullif(sum(issues), 0), 1)::DOUBLE AS handled_pct
               FROM {{subject.community_monthly_effect}}
               WHERE month > (SELECT max(month) FROM {{subject.community_monthly_effect}}) - INTERVAL 12 MONTH GROUP BY 1 HAVING {self._whole("issues")}
             )

@@ -246,9 +246,12 @@ class Pages:
             )
         records = total(links, "records")
         # A share of the feeds that are shown would say nothing true of all.
-        if records and all(row["records"] is not None for row in self.shared.numbers["links_in_full"]):
-            known = self.t("tile_linked_note", community=share(total(links, "with_community"), records))
-            yield self._tile("linked", "linking.html", share(total(links, "door"), records), known)
+        hidden = {column: any(row[column] is None for row in links) for column in ("records", "with_community", "door")}
+        if records or hidden["records"]:
+            door, community = (share(total(links, column), records) for column in ("door", "with_community"))
+            said = self.t("suppressed")
+            note = self.t("tile_linked_note", community=said if hidden["records"] or hidden["with_community"] else community)
+            yield self._tile("linked", "linking.html", said if hidden["records"] or hidden["door"] else door, note)
         columns = sum(len(table.columns) for table in facts.tables.values())
         rows = sum(facts.rows.get(name, 0) for name in facts.tables)
         yield self._tile(

@@ -74,11 +74,12 @@ class Drawer:
             for number, drawing in enumerate(draw())
         )
         cells = [[self._cell(row.get(column), kind) for column, _, kind in heads] for row in rows]
-        yield Picture(name, title, description, drawn, tuple((self.t(key), kind) for _, key, kind in heads), cells)
+        lacking = self.t("suppressed_why", table=self.table_title(table)) if self.public and not drawn else ""
+        yield Picture(name, title, description, drawn, tuple((self.t(key), kind) for _, key, kind in heads), cells, lacking=lacking)
 
     def _cell(self, value: object, kind: str) -> str:
         if value is None:
-            return self.t("suppressed") if kind == "n" else "–"
+            return self.t("suppressed") if kind == "n" and self.public else "–"
         if isinstance(value, bool):
             return "✓" if value else "✗"
         return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}" if isinstance(value, float) else str(value)
@@ -94,8 +95,8 @@ class Drawer:
         yield from self._picture(
             "effect", rows, "subject.community_monthly_effect",
             lambda: (
-                charts.months(rows, {"issues": self.t("issues"), "handled": self.t("handled")}, axis=self.t("matters")),
-                charts.lines(rows, {"handled_pct": self.t("handled_pct"), "satisfaction_pct": self.t("satisfaction_pct")}, axis=self.t("percent"), whole=True, colours=(charts.SECOND, charts.FAIR)),
+                *((charts.months(rows, {"issues": self.t("issues"), "handled": self.t("handled")}, axis=self.t("matters")),) if _known(rows, "issues", "handled") else ()),
+                *((charts.lines(rows, {"handled_pct": self.t("handled_pct"), "satisfaction_pct": self.t("satisfaction_pct")}, axis=self.t("percent"), whole=True, colours=(charts.SECOND, charts.FAIR)),) if _known(rows, "handled_pct", "satisfaction_pct") or not self.public else ()),
             ),
             [("month", "month", ""), ("issues", "issues", "n"), ("hazards", "hazards", "n"), ("handled", "handled", "n"), ("handled_pct", "handled_pct", "n"), ("satisfaction_pct", "satisfaction_pct", "n")],
         )  # fmt: skip
@@ -173,10 +174,11 @@ class Drawer:
             {**row, "note": "" if row["on_time_pct"] is None else f"{row['on_time_pct']:.1f} %"}
             for row in self.numbers["deadlines_by_department"]
         ]
+        whole = [row for row in rows if None not in (row["on_time"], row["late"], row["overdue"])]
         yield from self._picture(
             "deadlines", rows, "subject.department_scorecard",
-            lambda: (charts.stacked(rows, "department", {part: self.t(part) for part in ("on_time", "late", "overdue")}, axis=self.t("matters"), colours=(charts.GOOD, charts.FAIR, charts.BAD), note="note"),),
-            [("department", "department", ""), ("on_time", "on_time", "n"), ("late", "late", "n"), ("overdue", "overdue", "n"), ("note", "on_time_pct", "n")],
+            lambda: (charts.stacked(whole, "department", {part: self.t(part) for part in ("on_time", "late", "overdue")}, axis=self.t("matters"), colours=(charts.GOOD, charts.FAIR, charts.BAD), note="note"),) if whole else (),
+            [("department", "department", ""), ("on_time", "on_time", "n"), ("late", "late", "n"), ("overdue", "overdue", "n"), ("on_time_pct", "on_time_pct", "n")],
         )  # fmt: skip
 
     def dispatch(self) -> Iterator[Picture]:
@@ -188,7 +190,7 @@ class Drawer:
         ]
         yield from self._picture(
             "dispatch", listed, "subject.dispatch_latency",
-            lambda: (charts.lines(wide, {name: name for name in names}, axis=self.t("percent"), whole=True),),
+            lambda: (charts.lines(wide, {name: name for name in names}, axis=self.t("percent"), whole=True),) if _known(wide, *names) else (),
             [("month", "month", ""), ("feed", "feed", ""), ("dispatched", "dispatched", "n"), ("median_minutes", "median_minutes", "n"), ("p95_minutes", "p95_minutes", "n"), ("within_30_pct", "within_30_pct", "n")],
         )  # fmt: skip
 
@@ -241,9 +243,12 @@ class Drawer:
         yield from self._parts("methods", "link_method", "method")
 
     def _parts(self, name: str, column: str, kind: str) -> Iterator[Picture]:
-        rows = [{"part": self.word(kind, row["part"]), "records": row["records"]} for row in self.numbers[f"by_{column}"] if row["records"]]
+        rows = [
+            {"part": self.word(kind, row["part"]), "records": row["records"]} for row in self.numbers[f"by_{column}"] if row["records"] != 0
+        ]
+        whole = [row for row in rows if row["records"] is not None]
         yield from self._picture(
-            name, rows, "subject.address_quality", lambda: (charts.bars(rows, "part", "records", axis=self.t("records")),),
+            name, rows, "subject.address_quality", lambda: (charts.bars(whole, "part", "records", axis=self.t("records")),) if whole else (),
             [("part", kind, ""), ("records", "records", "n")],
         )  # fmt: skip
 
@@ -296,6 +301,11 @@ _NODES = ("received", "dispatched", "accepted", "returned", "handling", "suspend
 
 def _node_order(status: str) -> tuple[int, str]:
     return (_NODES.index(status) if status in _NODES else len(_NODES), status)
+
+
+def _known(rows: Rows, *columns: str) -> bool:
+    """Whether there is any number to draw: all may be suppressed."""
+    return any(row.get(column) is not None for row in rows for column in columns)
 
 
 def _monthly(rows: Rows) -> Rows:

@@ -169,3 +169,27 @@ def test_the_public_site_shows_no_sum_that_lacks_a_suppressed_part(demo_release:
     }
     assert shown["internal"]
     assert shown["public"].items() <= shown["internal"].items()
+
+
+def _figures(page: Path, picture: str) -> dict[str, list[str]]:
+    """The first cell of each row of a picture's table → the others."""
+    section = page.read_text(encoding="utf-8").partition(f'id="{picture}"')[2].partition("</section>")[0]
+    body = section.partition("<tbody>")[2].partition("</table>")[0]
+    rows = [[re.sub(r"<[^>]+>", "", cell).strip() for cell in re.split(r"<td[^>]*>", row)[1:]] for row in body.split("<tr>")[1:]]
+    return {row[0]: row[1:] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("page", "picture"), [("index", "effect"), ("index", "deadlines"), ("linking", "outcomes"), ("linking", "methods")]
+)
+@pytest.mark.parametrize(("language", "suppressed"), [("en", "suppressed"), ("zh", "已抑制")])
+def test_a_public_sum_is_the_internal_one_or_said_to_be_suppressed(
+    demo_release: Path, page: str, picture: str, language: str, suppressed: str
+) -> None:
+    internal, public = (
+        _figures(demo_release / audience / "site" / language / f"{page}.html", picture) for audience in ("internal", "public")
+    )
+    # Both name twenty departments at most, the public's in another order.
+    assert public.keys() & internal.keys()
+    for name in public.keys() & internal.keys():
+        assert all(shown in (whole, suppressed) for shown, whole in zip(public[name], internal[name], strict=True))
