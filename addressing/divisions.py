@@ -31,7 +31,10 @@ _NATIONS = (
 _MAX_STEPS = 14  # divisions read per text; real texts hold at most nine, repeats included
 
 # What may stand between two divisions without ending the address's head.
-_FILLER = r"^(?:[\s\-_—,，、。.:：;；/|()（）?？*&+]+|中国|中华人民共和国|null|NULL|市辖区|省直辖县级行政区划|其它区|其他区)+"
+_FILLER = (
+    r"^(?:[\s\-_—,，、。.:：;；/|()（）?？*&+]+|中国|中华人民共和国|null|NULL|市辖区|省直辖县级行政区划|其它区|其他区|"
+    r"[1-9][0-9]{5}|门牌|(?:参考|详细|收货|家庭|户籍|通讯|现)?(?:地址|住址)|邮政编码|邮编)+"
+)
 # A short name followed by one of these is the beginning of another name: 杭州路, 余杭塘路, 温州大厦, 嘉兴学院.
 _OTHER_NAME = (
     r"^(?:[东西南北中]?[一二三四五六七八九十]?(?:路|街|大道|大街|巷|弄|桥|线|道)|[东西南北中环外内新老](?:路|街)|[东西南北中外内](?:环路)|塘[路河]|"

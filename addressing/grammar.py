@@ -94,10 +94,7 @@ class Grammar:
     @staticmethod
     def load(name_or_path: str | Path) -> Grammar:
         """The grammar of that name ("mainland", "taiwan") or in that YAML file. Raises GrammarError with file and entry."""
-        path = Path(name_or_path)
-        if path.suffix not in (".yaml", ".yml"):
-            path = Path(__file__).parent / "grammars" / f"{name_or_path}.yaml"
-        return _load(path)
+        return _load(_path(name_or_path))
 
     @property
     def street_slots(self) -> tuple[Slot, ...]:
@@ -155,15 +152,41 @@ _LISTS = ("numeral_units", "labels", "countries", "road_suffixes", "estate_suffi
           "list_separators", "near_words", "crossing_words")  # fmt: skip
 
 
+def _path(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    return path if path.suffix in (".yaml", ".yml") else Path(__file__).parent / "grammars" / f"{name_or_path}.yaml"
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What the file says. Raises GrammarError."""
+    try:
+        said: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in (Path(__file__).parent / "grammars").glob("*.yaml")))
+        raise GrammarError(
+            f"{path}: no such grammar; known by name: {known}, or give a YAML file / 没有这个地址语法，现有：{known}，或给出 YAML 文件"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GrammarError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(said, dict):
+        raise GrammarError(f"{path}: not a grammar: its entries are missing")
+    return said
+
+
+def element_words(name_or_path: str | Path) -> dict[str, Any]:
+    """The entry `elements` of a grammar: the words by which `parse` tells elements apart. Raises GrammarError with file and entry."""
+    path = _path(name_or_path)
+    words = _said(path).get("elements")
+    if not isinstance(words, dict):
+        raise GrammarError(
+            f"{path}: no entry `elements`, which names the words that `govlake parse` reads by; the file serves `link` alone"
+        )
+    return words
+
+
 @lru_cache(maxsize=16)
 def _load(path: Path) -> Grammar:
-    try:
-        said: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        known = sorted(p.stem for p in (Path(__file__).parent / "grammars").glob("*.yaml"))
-        raise GrammarError(f"{path}: no such grammar; known by name: {', '.join(known)}, or give a YAML file") from error
-    except yaml.YAMLError as error:
-        raise GrammarError(f"{path}: not readable as YAML: {error}") from error
+    said = _said(path)
     try:
         grammar = Grammar(
             name=said["name"],
@@ -196,6 +219,7 @@ def _load(path: Path) -> Grammar:
         "inner",
         "floor_from_room",
         "numbered_parks",
+        "elements",
         *_LISTS,
     }
     if extra := sorted(set(said) - known_keys):

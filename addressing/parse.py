@@ -1,6 +1,6 @@
 """The elements of an address text, as labelled spans on the text as it was written.
 
-Belongs here: cutting a text into elements by a suffix grammar (data/elements_<grammar>.yaml) and the national divisions
+Belongs here: cutting a text into elements by the words of a grammar (grammars/<name>.yaml, `elements`) and the national divisions
 (divisions), and the rules that name an element by what stands before it. Does not belong here: what a register holds
 (gazetteer, resolve), comparison forms (grammar, text). No model and no training: every decision is a word list or a rule.
 
@@ -46,9 +46,10 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import yaml
 
 from .divisions import division_table, find_divisions
+from .grammar import GrammarError, element_words
+from .text import simplified
 
 LABELS = (
     "country", "prov", "city", "district", "devzone", "town", "community", "village_group", "road", "roadno", "subroad",
@@ -61,7 +62,6 @@ _BATCH = 60_000  # distinct texts at a time; bounds memory, and lets batches run
 
 _MARK = "\x1f"  # stands where an element may begin inside a run of characters
 _JSON_LINES = (".jsonl", ".ndjson")
-_DATA = Path(__file__).parent / "data"
 _NUMERAL = "一二三四五六七八九十百零〇两廿"
 _ALNUM = "0-9A-Za-z０-９Ａ-Ｚａ-ｚ"
 _DASH = r"\-—－–~～至之/、.·"
@@ -70,36 +70,63 @@ _SEPARATOR = r"\s\-_—－–,，.。:：;；/|()（）\[\]【】~～、·*?？!
 _DIVISION_LABEL = {0: "prov", 1: "city", 2: "district", 3: "town"}
 
 
+_WORD_LISTS = (
+    "road", "road_part", "community", "town", "zone", "park", "poi", "part", "house", "unit", "floor", "floor_name", "basement",
+    "letter_floor_after", "room", "number", "number_prefix", "lane", "group", "shop", "tie", "assist", "assist_last", "crossing", "joint",
+    "filler", "labels", "country",
+)  # fmt: skip
+
+
 @cache
 def _words(grammar: str) -> dict[str, Any]:
-    path = _DATA / f"elements_{grammar}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem.removeprefix("elements_") for p in _DATA.glob("elements_*.yaml")))
-        raise ValueError(f"No address grammar {grammar!r}; there are: {known} / 没有地址语法 {grammar}，现有：{known}")
-    words: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """The grammar's `elements`, a missing list empty. Raises GrammarError for an unknown grammar or entry."""
+    said = element_words(grammar)
+    words: dict[str, Any] = {"divisions": [], "postcode": _MARK, "chains": True} | {key: [] for key in _WORD_LISTS} | said
+    if extra := sorted(set(words) - {"divisions", "postcode", "chains", *_WORD_LISTS}):
+        raise GrammarError(f"{grammar}: unknown entries under `elements`: {', '.join(extra)}")
+    if words["divisions"] != "national":
+        for level in words["divisions"]:
+            if (
+                not isinstance(level, dict)
+                or level.get("label") not in _DIVISION_LABEL.values()
+                or not isinstance(level.get("pattern"), str)
+            ):
+                known = ", ".join(_DIVISION_LABEL.values())
+                raise GrammarError(f"{grammar}: elements.divisions: {level}: give a label of {known} and a pattern")
+            for key in ("pattern", "again", "unless"):
+                try:
+                    pl.Series([""]).str.contains(level.get(key, ""))
+                except pl.exceptions.ComputeError as error:
+                    raise GrammarError(f"{grammar}: elements.divisions: {level['label']}: {key} is no pattern: {level[key]}") from error
+    for key in _WORD_LISTS:
+        words[key] = simplified(pl.Series(words[key], dtype=pl.String)).to_list()
     return words
 
 
 def _any(words: list[str]) -> str:
-    """Alternation, longest first (Rust's regex takes the first alternative that matches)."""
-    return "|".join(re.escape(word) for word in sorted(set(words), key=lambda w: (-len(w), w)))
+    """Alternation, longest first (Rust's regex takes the first alternative that matches); of nothing, what stands in no text."""
+    return "|".join(re.escape(word) for word in sorted(set(words), key=lambda w: (-len(w), w))) or _MARK
 
 
 @cache
 def _expressions(grammar: str) -> dict[str, str]:
     words = _words(grammar)
     counted = [*words["house"], *words["unit"], *words["floor"], *words["room"], *words["number"], *words["lane"],
-               *words["group"], *words["part"], *words["shop"], "排", "米", "公里"]  # fmt: skip
+               *words["road_part"], *words["group"], *words["part"], *words["shop"], "排", "米", "公里"]  # fmt: skip
+    prefix, floors = _any(words["number_prefix"]), _any(words["floor"])
+    basement = rf"(?:{_any(words['basement'])})[{_ALNUM}{_NUMERAL}]+(?:{floors})|{_any(words['floor_name'])}"
     stop = f"{_ALNUM}{_SEPARATOR}{_MARK}"
     names = [*words["road"], *words["community"], *words["town"], *words["zone"], *words["park"], *words["poi"]]
     unit = _any([word for word in counted if word not in ("#",)])
     # 组团 and 号路 are no counted 组 and 号: listed so that the longer word wins.
-    begun = [*words["house"], *words["unit"], *words["floor"], *words["room"], *words["number"], *words["part"],
+    begun = [*words["house"], *words["unit"], *words["floor"], *words["room"], *words["number"], *words["part"], *words["lane"], *words["road_part"],
              "组", "队", "村民组", "小组", "组团", "号路", "号大街", "号门"]  # fmt: skip
     begun = [word for word in begun if word not in ("园", "门", "苑", "库", "车间", "仓库")]
     return {
         # An element may begin before a counted numeral, a relation word or filler; it ends after the latter two.
-        "numeral": f"((?:第)?[{_NUMERAL}]+(?:{_any(begun)})(?:之[{_ALNUM}{_NUMERAL}]+)?)",
+        "numeral": f"((?:{prefix}|{_any(words['basement'])})?[{_NUMERAL}]+(?:之[{_NUMERAL}]+)?(?:{_any(begun)})(?:之[{_ALNUM}{_NUMERAL}]+)?)",
+        "basement": f"({basement})",
+        "label": f"^({_any(words['labels'])})",
         "standing": f"({_any([*words['assist'], *words['crossing'], *words['filler'], *words['country']])})",
         # 东区, 北门 at the end of a name; 路口 is a road and 口; a joint only after a road.
         "side": rf"([^{stop}]{{2}})([东西南北][区门])",
@@ -110,8 +137,9 @@ def _expressions(grammar: str) -> dict[str, str]:
                 # 12号大街, 滨海 2路
                 rf"[{_ALNUM}]+号?(?:大街|大道|公路|支路|路)",
                 # 35弄, 3号楼, 2-1号, A座, 0组
-                rf"[第附特]?[{_ALNUM}]+(?:[{_DASH}]+[{_ALNUM}]+)*(?:{unit})[甲乙丙丁]?(?:之[{_ALNUM}{_NUMERAL}]+)?",
-                rf"第?[{_NUMERAL}]+(?:{unit})(?:之[{_ALNUM}{_NUMERAL}]+)?",
+                basement,
+                rf"(?:{prefix})?[{_ALNUM}]+(?:[{_DASH}]+[{_ALNUM}]+)*(?:{unit})[甲乙丙丁]?(?:之[{_ALNUM}{_NUMERAL}]+)?",
+                rf"(?:{prefix})?[{_NUMERAL}]+(?:之[{_NUMERAL}]+)?(?:{unit})(?:之[{_ALNUM}{_NUMERAL}]+)?",
                 rf"[{_ALNUM}]+#",
                 rf"[{_ALNUM}]+(?:[{_DASH}]+[{_ALNUM}]+)*",
                 rf"[{_SEPARATOR}]+",
@@ -191,30 +219,36 @@ def _kind(grammar: str, token: pl.Expr) -> pl.Expr:
     numeral = rf"(?:[{_ALNUM}{_NUMERAL}甲乙丙丁]+(?:[{_DASH}]+[{_ALNUM}]+)*)"
 
     def counted(key: str, more: str = "") -> pl.Expr:
-        return token.str.contains(rf"^[第附特]?{numeral}(?:{_any(words[key]) or _MARK}){more}$")
+        before = _any([*words["number_prefix"], *words["basement"]])
+        return token.str.contains(rf"^(?:{before})?{numeral}(?:之[{_NUMERAL}]+)?(?:{_any(words[key])}){more}$")
 
     def ends(key: str) -> pl.Expr:
-        return token.str.contains(rf"(?:{_any(words[key]) or _MARK})$")
+        return token.str.contains(rf"(?:{_any(words[key])})$")
 
     rules = [
         (token.str.contains(rf"^(?:{_any(words['filler'])})$"), "filler"),
         (token.str.contains(rf"^(?:{_any(words['country'])})$"), "country"),
         (token.str.contains(rf"^[{_SEPARATOR}]+$"), "separator"),
-        (token.str.contains(rf"^(?:{_any(words['crossing'])}|口)$"), "crossing"),
+        (token.str.contains(rf"^(?:{_any(words['crossing'])}|路?口)$"), "crossing"),
         (token.str.contains(rf"^(?:{_any(words['assist'])})$"), "assist"),
         (token.str.contains(rf"^(?:{_any(words['joint'])})$"), "joint"),
         (token.str.contains(rf"^{numeral}(?:米|公里)$"), "distance"),
         (counted("house") | token.str.contains("^[东西南北中][座幢]$"), "house"),
         (counted("unit"), "unit"),
-        (counted("floor", rf"(?:之[{_ALNUM}{_NUMERAL}]+)?"), "floor"),
+        (counted("floor", rf"(?:之[{_ALNUM}{_NUMERAL}]+)?") | token.is_in(words["floor_name"]), "floor"),
         (counted("room"), "room"),
         (counted("lane"), "lane"),
         (counted("number", rf"[甲乙丙丁]?(?:之[{_ALNUM}{_NUMERAL}]+)?"), "number"),
         (counted("group"), "group"),
         (token.str.contains(rf"^[{_ALNUM}]+(?:[{_DASH}]+[{_ALNUM}]+)+$"), "chain"),
         (token.str.contains(rf"^[{_ALNUM}]+$"), "plain"),
-        (token.str.contains(rf"^[{_ALNUM}{_NUMERAL}东西南北中前后上下]{{1,3}}(?:{_any(words['part'])})$"), "part"),
-        (token.str.contains(rf"[东西南北中{_NUMERAL}](?:{_any(words['road_part'])})$"), "road_part"),
+        (
+            token.str.contains(
+                rf"^(?:{_any(words['number_prefix'])})?[{_ALNUM}{_NUMERAL}东西南北中前后上下]{{1,3}}(?:{_any(words['part'])})$"
+            ),
+            "part",
+        ),
+        (token.str.contains(rf"[东西南北中{_NUMERAL}{_ALNUM}](?:{_any(words['road_part'])})$"), "road_part"),
         (ends("road"), "road"),
         (ends("zone"), "zone"),
         (ends("park"), "park"),
@@ -229,26 +263,74 @@ def _kind(grammar: str, token: pl.Expr) -> pl.Expr:
     return expression
 
 
-def _suffix_divisions(texts: pl.Series) -> pl.DataFrame:
-    """Divisions by suffix alone, for grammars without a national table: row, start, end, level, repeated, superseded."""
-    pattern = r"^[\s]*(?:台灣省|臺灣省|台湾省)?([^\d\s]{2}[縣县市])?([^\d\s]{1,3}?(?:[鄉乡鎮镇市][區区]|[區区鄉乡鎮镇市]))?"
-    frame = pl.DataFrame({"text": texts}).with_row_index("row").with_columns(part=pl.col("text").str.extract_groups(pattern))
-    lead = pl.col("text").str.extract(r"^([\s]*(?:台灣省|臺灣省|台湾省)?)", 1).str.len_chars().fill_null(0)
-    city = pl.col("part").struct.field("1").str.len_chars().fill_null(0)
-    district = pl.col("part").struct.field("2").str.len_chars().fill_null(0)
-    no = pl.lit(False)
-    return pl.concat(
-        [
-            frame.filter(city > 0).select(
-                "row", lead.alias("start"), (lead + city).alias("end"), pl.lit(1, pl.UInt8).alias("level"),
-                pl.lit(None, pl.UInt64).alias("code"),                no.alias("repeated"), no.alias("superseded"),
-            ),
-            frame.filter(district > 0).select(
-                "row", (lead + city).alias("start"), (lead + city + district).alias("end"), pl.lit(2, pl.UInt8).alias("level"),
-                pl.lit(None, pl.UInt64).alias("code"),                no.alias("repeated"), no.alias("superseded"),
-            ),
-        ]
-    ).sort("row", "start")  # fmt: skip
+def _suffix_divisions(texts: pl.Series, grammar: str) -> pl.DataFrame:
+    """Divisions by the patterns of a grammar without a national table: row, start, end, level, code (null), repeated, superseded.
+
+    Read from the start, one at a time, all texts in step. Of several chains the last of the longest counts; the others are superseded.
+    """
+    words = _words(grammar)
+    filler = rf"^(?:[{_SEPARATOR}]|{_any([*words['country'], *words['labels'], *words['filler']])}|(?:{words['postcode']}))+"
+    levels: list[dict[str, str]] = words["divisions"]
+    read = [f"read_{place}" for place in range(len(levels))]
+    state = pl.DataFrame({"text": texts}).with_row_index("row").drop_nulls().with_columns(
+        pl.lit(0, pl.UInt32).alias("cursor"), pl.lit(-1, pl.Int8).alias("last"), *(pl.lit(_MARK).alias(name) for name in read)
+    )  # fmt: skip
+    found = []
+    for _ in range(_MAX_DIVISIONS):
+        rest = pl.col("text").str.slice(pl.col("cursor"))
+        # With the filler taken off and without: 台湾省 begins with a country's name.
+        leads = pl.concat_list(pl.lit(0, pl.UInt32), rest.str.extract(filler, 0).str.len_chars().fill_null(0)).list.unique()
+        state = (
+            state.with_columns(lead=leads).explode("lead").with_columns(body=pl.col("text").str.slice(pl.col("cursor") + pl.col("lead")))
+        )
+        names = []
+        for place, level in enumerate(levels):
+            known = pl.col("body").str.extract(f"^({level.get('again', _MARK)})", 1)
+            same = pl.when(pl.col("body").str.starts_with(pl.col(read[place]))).then(pl.col(read[place]))
+            first = pl.when(pl.col("last") < place).then(pl.col("body").str.extract(f"^({level['pattern']})", 1))
+            name = pl.coalesce(known, same, first)
+            other = pl.col("body").str.slice(name.str.len_chars()).str.contains(f"^(?:{level.get('unless', _MARK)})")
+            names.append(pl.struct(pl.when(~other).then(name).alias("name"), pl.lit(place, pl.Int8).alias("place")))
+        step = (
+            state.with_columns(reading=pl.concat_list(names))
+            .explode("reading")
+            .unnest("reading")
+            .drop_nulls("name")
+            .sort("row", "place", "lead", descending=[False, False, True])
+            .unique("row", keep="first", maintain_order=True)
+            .with_columns(start=pl.col("cursor") + pl.col("lead"))
+            .with_columns(end=pl.col("start") + pl.col("name").str.len_chars())
+        )
+        if step.is_empty():
+            break
+        found.append(step.select("row", "start", "end", "place"))
+        state = step.select(
+            "row", "text", pl.col("end").alias("cursor"), pl.col("place").alias("last"),
+            *(pl.when(pl.col("place") == place).then("name").otherwise(name).alias(name) for place, name in enumerate(read)),
+        )  # fmt: skip
+    if not found:
+        return pl.DataFrame(schema=_SUFFIX_SPANS)
+    run = (pl.col("place") <= pl.col("place").shift(1).over("row")).fill_null(False).cast(pl.UInt8).cum_sum().over("row")
+    spans = pl.concat(found).sort("row", "start").with_columns(run=run)
+    chosen = (
+        spans.group_by("row", "run")
+        .agg(top=pl.col("place").min(), bottom=pl.col("place").max())
+        .sort("row", pl.col("bottom"), -pl.col("top"), "run")
+        .unique("row", keep="last")
+    )
+    number = {label: level for level, label in _DIVISION_LABEL.items()}
+    return (
+        spans.join(chosen.select("row", chosen="run"), on="row", maintain_order="left")
+        .with_columns(
+            level=pl.col("place").replace_strict(dict(enumerate(number[level["label"]] for level in levels)), return_dtype=pl.UInt8),
+            code=pl.lit(None, pl.UInt64), repeated=pl.lit(False), superseded=pl.col("run") != pl.col("chosen"),
+        ).select(list(_SUFFIX_SPANS))
+    )  # fmt: skip
+
+
+_MAX_DIVISIONS = 8  # written before an address in a grammar without a national table, repeats included
+_SUFFIX_SPANS = {"row": pl.UInt32, "start": pl.UInt32, "end": pl.UInt32, "level": pl.UInt8, "code": pl.UInt64, "repeated": pl.Boolean,
+                 "superseded": pl.Boolean}  # fmt: skip
 
 
 def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataFrame:
@@ -280,7 +362,7 @@ def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataF
             gap=pl.col("text").str.slice(pl.col("begin"), pl.col("start") - pl.col("begin")),
         )
     )
-    unknown = _unknown_districts(gaps)
+    unknown = _unknown_districts(gaps if _national(grammar) else gaps.clear())
     gaps = (
         gaps.join(unknown, on=["row", "begin"], how="left")
         .with_columns(pl.col("cut").fill_null(0))
@@ -297,11 +379,14 @@ def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataF
         .with_columns(pl.col("length").fill_null(0))
         .select("row", begin=pl.col("begin") + pl.col("length"), gap=pl.col("gap").str.slice(pl.col("length")))
     )
+    labelled = pl.when(pl.col("begin") == 0).then(pl.col("gap").str.replace(expressions["label"], f"$1{_MARK}")).otherwise("gap")
     marked = (
-        pl.col("gap")
-        .str.replace_all(expressions["standing"], f"{_MARK}$1{_MARK}")
+        labelled.str.replace_all(expressions["standing"], f"{_MARK}$1{_MARK}")
+        .str.replace_all(expressions["basement"], f"{_MARK}$1{_MARK}")
         .str.replace_all(expressions["numeral"], f"{_MARK}$1{_MARK}")
         .str.replace_all(expressions["corner"], f"$1{_MARK}$2{_MARK}")
+        # 白杨街路口: the road stands before 路口.
+        .str.replace_all(f"([路街巷道]){_MARK}*路{_MARK}口{_MARK}", f"$1{_MARK}路口{_MARK}")
         .str.replace_all(expressions["side"], f"$1{_MARK}$2{_MARK}")
     )
     pieces = (
@@ -340,6 +425,50 @@ def _tokens(texts: pl.Series, divisions: pl.DataFrame, grammar: str) -> pl.DataF
         token=pl.lit(""),
     )
     return pl.concat([pieces, named, communities, districts]).sort("row", "start")
+
+
+def _fillers(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
+    """Labels that open a text (门牌), and postcodes before a division or, as long as six digits, at the end, become filler."""
+    words = _words(grammar)
+    opens = pl.col("start") == 0
+    before = pl.when(pl.col("row").shift(1) == pl.col("row")).then(pl.col("kind").shift(1))
+    after = pl.when(pl.col("row").shift(-1) == pl.col("row")).then(pl.col("kind").shift(-1))
+    solid = pl.when(pl.col("kind") != "separator").then("kind").shift(-1).backward_fill(1)
+    division = pl.coalesce(pl.when(after != "separator").then(after), pl.when(pl.col("row").shift(-2) == pl.col("row")).then(solid))
+    label = opens & pl.col("token").is_in(words["labels"])
+    code = (
+        (pl.col("kind") == "plain")
+        & pl.col("token").str.contains(f"^(?:{words['postcode']})$")
+        & (
+            ((before.is_null() | before.is_in(["separator", "filler", "country"]) | before.str.contains("^(?:division|again)_") | label.shift(1))
+             & division.str.contains("^(?:division_|again_|country$)"))
+            | (after.is_null() & (pl.col("token").str.len_chars() == 6))
+            | label.shift(1)
+        ).fill_null(False)
+    )  # fmt: skip
+    return tokens.with_columns(kind=pl.when(label | code).then(pl.lit("filler")).otherwise("kind"))
+
+
+def _tied(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
+    """49号 | - | 3 is one number, 4楼 | - | 6 one floor, where the grammar ties them by that sign."""
+    signs = [sign for sign in _words(grammar)["tie"] if sign != "之"]  # 之 is part of the counted word already
+    if not signs:
+        return tokens
+    same = pl.col("row").shift(-2) == pl.col("row")
+    touching = (pl.col("end") == pl.col("start").shift(-1)) & (pl.col("end").shift(-1) == pl.col("start").shift(-2))
+    head = (
+        same & touching & pl.col("kind").is_in(["number", "floor"]) & (pl.col("kind").shift(-2) == "plain")
+        & pl.col("token").shift(-1).is_in([*signs, *(chr(0xFEE0 + ord(sign)) for sign in signs)])
+    ).fill_null(False)  # fmt: skip
+    return (
+        tokens.with_columns(
+            end=pl.when(head).then(pl.col("end").shift(-2)).otherwise("end"),
+            token=pl.when(head).then(pl.col("token") + pl.col("token").shift(-1) + pl.col("token").shift(-2)).otherwise("token"),
+            taken=(head.shift(1) | head.shift(2)).fill_null(False),
+        )
+        .filter(~pl.col("taken"))
+        .drop("taken")
+    )
 
 
 _PLACES = ["poi", "park", "name", "part", "community", "zone", "town"]
@@ -448,8 +577,8 @@ def _joined_zones(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
     )
 
 
-def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
-    """47-6-746 after a place: house, unit, room with the separators between; on a road it stays one number."""
+def _split_chains(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
+    """47-6-746 after a place: house, unit, room with the separators between; on a road it stays one number, and so does 24、26、28号."""
     before = pl.col("kind").shift(1)
     same = pl.col("row").shift(1) == pl.col("row")
     on_road = same & before.is_in(["road", "lane", "road_part", "joint"])
@@ -464,6 +593,10 @@ def _split_chains(tokens: pl.DataFrame) -> pl.DataFrame:
         & ~(on_road & (parts == 2) & rising.fill_null(True))
         & ~((pl.col("kind") == "number") & same & before.is_in(["community", "division_community", "group", "division_town"]))
         & ~pl.col("masked")
+        # 1201-1203室 is a range of rooms.
+        & ~((pl.col("kind") == "room") & (parts == 2) & rising.fill_null(False) & pl.col("token").str.contains(r"^\d{3,}\D\d{3,}\D$"))
+        & ~pl.col("token").str.contains(rf"^[^{_CUT}]+(?:、[^{_CUT}]+)+$")
+        & ((pl.col("kind") == "chain") | pl.lit(bool(_words(grammar)["chains"])))
     )
     marked = tokens.with_columns(chained=chained, before=pl.when(same).then(before))
     plain = marked.filter(~pl.col("chained"))
@@ -577,7 +710,10 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
         (kind == "house", pl.lit("houseno")),
         (kind == "unit", pl.lit("cellno")),
         (kind == "floor", pl.lit("floorno")),
+        ((kind == "room") & pl.col("token").str.contains(f"^[{_NUMERAL}]"), pl.lit("roomno")),
         (kind == "room", by_style(None, "roomno")),
+        ((kind == "plain") & pl.col("token").str.contains("^[BbＢ][0-9０-９]$") & b.is_in(words["letter_floor_after"]), pl.lit("floorno")),
+        ((kind == "part") & (b == "house") & pl.col("token").str.contains("门$"), pl.lit("cellno")),
         ((kind.is_in(["number", "chain", "plain"])) & on_subroad, pl.lit("subroadno")),
         ((kind == "plain") & ~masked & on_road & (pl.col("size") >= 5), pl.lit("roomno")),
         ((kind.is_in(["number", "chain", "plain"])) & on_road, pl.lit("roadno")),
@@ -626,23 +762,49 @@ def _labelled(tokens: pl.DataFrame, grammar: str) -> pl.DataFrame:
     chain: Any = pl
     for condition, label in rules:
         chain = chain.when(condition).then(label)
-    return frame.with_columns(label=chain.otherwise(None))
+    # 24号、26号, 1号至19号: the further numbers of a list are what its first one is.
+    listed = (
+        (kind == "number")
+        & kind.shift(2).is_in(["number", "plain"])
+        & (pl.col("row").shift(2) == pl.col("row"))
+        & pl.col("token").shift(1).str.contains("^[、,，~～至到和与及]$")
+    ).fill_null(False)
+    of_number = pl.when(kind.is_in(["number", "plain"]) & ~pl.col("listed")).then(pl.col("label")).forward_fill()
+    return frame.with_columns(label=chain.otherwise(None), listed=listed).with_columns(
+        label=pl.when("listed").then(of_number).otherwise("label")
+    )
 
 
 def _masked(texts: pl.Series, grammar: str) -> pl.Series:
     """True where a text is read by the CCKS convention: all digits 0, letters masked as A, or neither digits nor filler."""
-    if _words(grammar)["divisions"] == "suffix":
+    if not _national(grammar):
         return pl.Series([False]).new_from_index(0, len(texts))
     digits = texts.str.contains("[1-9１-９]")
     filler = texts.str.contains("null|NULL")
     return (~digits & (texts.str.contains("[0０]|AA|电联") | ~filler)).fill_null(False)
 
 
-def _parse_distinct(texts: pl.Series, grammar: str) -> pl.Series:
-    found = _suffix_divisions(texts) if _words(grammar)["divisions"] == "suffix" else find_divisions(texts)
+def _one_script(texts: pl.Series, grammar: str) -> pl.Series:
+    """The texts in simplified characters, one for one; with the national table those that write a type word in traditional ones alone.
+
+    The table holds names with characters that are traditional elsewhere (於潜镇).
+    """
+    if not _national(grammar):
+        return simplified(texts)
+    return pl.select(pl.when(texts.str.contains("[區縣鎮鄉號樓棟層單園廈參]")).then(simplified(texts)).otherwise(texts)).to_series()
+
+
+def _national(grammar: str) -> bool:
+    return bool(_words(grammar)["divisions"] == "national")
+
+
+def _parse_distinct(written: pl.Series, grammar: str) -> pl.Series:
+    texts = _one_script(written, grammar)
+    found = find_divisions(texts) if _national(grammar) else _suffix_divisions(texts, grammar)
     styles = pl.DataFrame({"masked": _masked(texts, grammar)}).with_row_index("row")
-    tokens = _split_roads(_merged(_tokens(texts, found, grammar).join(styles, on="row", how="left", maintain_order="left"), grammar))
-    labelled = _labelled(_split_chains(_joined_zones(tokens, grammar)), grammar).drop_nulls("label")
+    tokens = _fillers(_tokens(texts, found, grammar), grammar)
+    tokens = _split_roads(_merged(_tied(tokens, grammar).join(styles, on="row", how="left", maintain_order="left"), grammar))
+    labelled = _labelled(_split_chains(_joined_zones(tokens, grammar), grammar), grammar).drop_nulls("label")
     lists = labelled.group_by("row", maintain_order=True).agg(
         pl.struct(pl.col("start").cast(pl.Int64), pl.col("end").cast(pl.Int64), "label").alias("spans")
     )
@@ -660,7 +822,7 @@ def parse(texts: pa.Array | pa.ChunkedArray | pl.Series, grammar: str = "mainlan
     """The elements of each text as list[struct{start, end, label}], in order, without overlap.
 
     ``start`` and ``end`` count characters of the text as given (end exclusive). A null text gives null, a text without
-    any element an empty list. ``grammar``: mainland or taiwan (data/elements_*.yaml). Raises ValueError for another one.
+    any element an empty list. ``grammar``: mainland, taiwan or the path of a grammar file. Raises GrammarError.
     Equal texts are read once.
     """
     series = texts if isinstance(texts, pl.Series) else pl.Series(texts)

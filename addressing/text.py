@@ -30,13 +30,8 @@ _SAME = {
 @lru_cache(maxsize=1)
 def _fold_table() -> tuple[pl.Series, pl.Series]:
     """One character (or mark) to one: traditional to simplified (OpenCC's table), full width to half, lower case to upper."""
-    table: dict[str, str] = {}
-    characters = files("opencc").joinpath("dictionary", "TSCharacters.txt").read_text(encoding="utf-8")
-    for line in characters.splitlines():
-        traditional, _, simplified = line.partition("\t")
-        target = simplified.split(" ")[0]
-        if len(traditional) == 1 and len(target) == 1 and traditional != target:
-            table[traditional] = target
+    traditional, plain = _script_table()
+    table: dict[str, str] = dict(zip(traditional.to_list(), plain.to_list(), strict=True))
     for offset in range(94):
         table[chr(0xFF01 + offset)] = chr(0x21 + offset).upper()
     for letter in "abcdefghijklmnopqrstuvwxyz":
@@ -44,6 +39,29 @@ def _fold_table() -> tuple[pl.Series, pl.Series]:
     table.update({key: value for key, value in _SAME.items() if len(key) == 1 and key != value})
     table.update(dict.fromkeys([END, *MARK.values(), "\ue009", "\ue00a", "\ue00b", "\ue00c", "\ue00d", "\ue00e", "\ue00f"], ""))
     return pl.Series(list(table)), pl.Series(list(table.values()))
+
+
+@lru_cache(maxsize=1)
+def _script_table() -> tuple[pl.Series, pl.Series]:
+    """Traditional to simplified, one character to one, by OpenCC's table."""
+    table: dict[str, str] = {}
+    for line in files("opencc").joinpath("dictionary", "TSCharacters.txt").read_text(encoding="utf-8").splitlines():
+        traditional, _, simplified = line.partition("\t")
+        target = simplified.split(" ")[0]
+        if len(traditional) == 1 and len(target) == 1 and traditional != target:
+            table[traditional] = target
+    return pl.Series(list(table)), pl.Series(list(table.values()))
+
+
+def simplified(text: pl.Series) -> pl.Series:
+    """The same text in simplified characters, each in its place."""
+    characters, replacements = _script_table()
+    return (
+        text.to_frame("t")
+        .select(pl.col("t").str.replace_many(pl.lit(characters).implode(), pl.lit(replacements).implode()))
+        .to_series()
+        .alias(text.name)
+    )
 
 
 def fold(text: pl.Series) -> pl.Series:

@@ -7,6 +7,7 @@ differing building or door number is a veto, never "similar".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import polars as pl
 
 from .grammar import ALIAS, END, Grammar
 from .schema import REGISTER_COLUMNS
-from .text import comparable, rewrite
+from .text import comparable, rewrite, simplified
 
 # Both scripts of the few suffix characters that differ.
 _SCRIPTS = {"区": "[区區]", "县": "[县縣]", "乡": "[乡鄉]", "镇": "[镇鎮]", "邻": "[邻鄰]", "号": "[号號]", "园": "[园園]", "厦": "[厦廈]",
@@ -38,6 +39,9 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
     text = frame["full_address"].str.strip_chars()
     parts: dict[str, pl.Series] = {}
     rest = text.str.replace(r"^\d{3,6}", "")
+    # A country is no part of a division's name; 台灣省 is none.
+    country = simplified(rest).str.extract(rf"^((?:{'|'.join(re.escape(name) for name in grammar.countries)})[,，\s]*)(?:[^省]|$)", 1)
+    rest = rest.to_frame("t").select(pl.col("t").str.slice(country.str.len_chars().fill_null(0))).to_series()
     for division in grammar.divisions:
         rest = rest.str.replace(_PLACEHOLDER, "")
         if division.pattern:
@@ -97,6 +101,9 @@ def columns_from_text(frame: pl.DataFrame, grammar: Grammar, tree: pl.DataFrame)
         )
         alone = rest.str.extract(r"^(\p{Han}[\p{Han}A-Za-z0-9·]{1,15})$", 1)
         alone = pl.select(pl.when(~alone.str.contains(r"\d|[栋棟幢座室房楼樓层層]$")).then(alone)).to_series()
+        # What the grammar reads as a part inside a door (地下 as a floor) is no estate.
+        inside = rewrite(comparable(alone, grammar), grammar).str.contains(f"^(?:{'|'.join(slot.expression for slot in grammar.inner)})$")
+        alone = pl.select(pl.when(~inside).then(alone)).to_series()
         estate = pl.select(pl.coalesce(estate, placed, alone)).to_series()
         rest = _after(rest, estate)
         # 3号501: bare digits directly behind a door's number are a room of it, as in texts; 花园2 is a building.

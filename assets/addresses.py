@@ -94,10 +94,12 @@ def address_base(workplace: Workplace, until: dt.date | None) -> BaseState:
     dumps = _dumps(workplace, until)
     divisions = _divisions(workplace, registered=bool(dumps))
     aliases = load_setting(workplace.district, "alias")
-    grammar = Grammar.load(workplace.district.grammar)
+    source = workplace.district.grammar_source
+    grammar = Grammar.load(source)
+    said = Path(source).read_text(encoding="utf-8") if Path(source).is_file() else source
     done = ledger.current(workplace.lake, ledger.DELIVERIES, ledger.DELIVERIES_SCHEMA)
     version = {row["delivery"]: f"{row['version']}-{row['sha256']}-{row['mapping_fingerprint']}" for row in done.iter_rows(named=True)}
-    ground = _hash(engine_fingerprint(), workplace.district.grammar, divisions.to_pylist(), aliases.to_pylist())
+    ground = _hash(engine_fingerprint(), said, divisions.to_pylist(), aliases.to_pylist())
     prints = [ground]
     for day, deliveries in dumps:
         prints.append(_hash(prints[-1], day, [version[name] for name in deliveries]))

@@ -114,6 +114,14 @@ class District(Strict):
         """The district's own folder, then that of the district it is based on, and so on."""
         return (self.folder, *self._bases)
 
+    @property
+    def grammar_source(self) -> str:
+        """The address grammar's name, or the path of the YAML file that the district or one it is based on brings."""
+        if not self.grammar.endswith((".yaml", ".yml")):
+            return self.grammar
+        found = (folder / self.grammar for folder in self.folders if (folder / self.grammar).is_file())
+        return str(next(found, self.folder / self.grammar).resolve())
+
 
 def load_district(folder: Path) -> District:
     """Read `folder/district.yaml`, on top of the district it is based on; every mistake names file, line and remedy (ContractError)."""

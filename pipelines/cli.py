@@ -88,11 +88,6 @@ class Audience(StrEnum):
     restricted = "restricted"
 
 
-class Grammar(StrEnum):
-    mainland = "mainland"
-    taiwan = "taiwan"
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -285,7 +280,8 @@ def link(
         str | None, typer.Option(help="A district's folder or name; gives grammar and aliases 区域", show_default=False)
     ] = None,
     grammar: Annotated[
-        Grammar | None, typer.Option(help="The address grammar, where no district is named 语法", show_default=False)
+        str | None,
+        typer.Option(help="The address grammar, where no district is named: mainland, taiwan, or a grammar file 语法", show_default=False),
     ] = None,
 ) -> None:
     """Link a file of addresses to a register; needs nothing else of govlake. 批量关联地址
@@ -295,20 +291,20 @@ def link(
     """
     from pipelines.commands import addresses
 
-    addresses.link(register, register_column, input, address_column, output, district, grammar.value if grammar else None)
+    addresses.link(register, register_column, input, address_column, output, district, grammar)
 
 
 @app.command(rich_help_panel=ADDRESS)
 def parse(
     input: Annotated[Path, typer.Option(help="CSV, Parquet or JSON Lines with addresses 输入文件")],
     output: Annotated[Path, typer.Option(help="Where to write 输出文件")],
-    grammar: Annotated[Grammar, typer.Option(help="The address grammar 语法")] = Grammar.mainland,
+    grammar: Annotated[str, typer.Option(help="The address grammar: mainland, taiwan, or a grammar file 语法")] = "mainland",
     address_column: Annotated[str | None, typer.Option(help="The input's column with the address 输入的地址列", show_default=False)] = None,
 ) -> None:
     """Split addresses into their parts: spans of start, end, label on the original text. 批量解析地址"""
     from pipelines.commands import addresses
 
-    addresses.parse(input, output, grammar.value, address_column)
+    addresses.parse(input, output, grammar, address_column)
 
 
 @release_app.command("list")

@@ -86,7 +86,7 @@ def _of_district(text: str) -> tuple[str, pa.Table, pa.Table]:
     from pipelines.commands.districts import folder_of
 
     district = load_district(folder_of(text))
-    return district.grammar, load_setting(district, "division"), load_setting(district, "alias")
+    return district.grammar_source, load_setting(district, "division"), load_setting(district, "alias")
 
 
 def parse(source: Path, output: Path, grammar: str, address_column: str | None) -> None:
