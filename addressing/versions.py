@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -367,10 +368,27 @@ def _name_form(core: pl.DataFrame, grammar: Grammar) -> pl.Series:
     return pl.select(pl.when(core["level"].is_in(["road", "estate"])).then(pl.coalesce(marked, form)).otherwise(form)).to_series()
 
 
+def _abolished_districts(base: AddressBase) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Names of districts that were merged into one of the base's (崇文区 for 东城区 in Beijing), as names and as alias rows; none where the base has a
+    district so called."""
+    table = pl.read_csv(Path(__file__).parent / "data" / "successors.csv", comment_prefix="#", infer_schema=False)
+    forms = table.with_columns(
+        surface=comparable(table["former"], base.grammar), canonical=comparable(table["successor"], base.grammar),
+        above=comparable(table["above"], base.grammar),
+    )  # fmt: skip
+    core = base.core.with_row_index("node").filter((pl.col("level") == "district") & (pl.col("status") == "current"))
+    places = core.select("node", canonical=comparable(core["name"], base.grammar), path=comparable(core["path"], base.grammar))
+    named = forms.join(places, on="canonical").filter(pl.col("path").str.contains(pl.col("above"), literal=True))
+    named = named.join(base.names.select("surface").unique(), on="surface", how="anti")
+    names = named.select("surface", kind=pl.lit("district"), canonical="canonical", is_alias=pl.lit(True))
+    return names, named.select("node", alias="former", kind=pl.lit("former"))
+
+
 def add_aliases(base: AddressBase, aliases: pa.Table | None) -> AddressBase:
-    """The base with a district's alias file (name, alias, level, kind) on top of the register's own former names."""
-    surfaces = [base.names]
-    rows = [base.alias_rows]
+    """The base with a district's alias file (name, alias, level, kind) and abolished districts' names on top of the register's own former names."""
+    abolished, abolished_rows = _abolished_districts(base)
+    surfaces = [base.names, abolished]
+    rows = [base.alias_rows, abolished_rows]
     if aliases is not None and aliases.num_rows:
         table = pl.DataFrame(pl.from_arrow(aliases))
         table = (

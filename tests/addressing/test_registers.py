@@ -261,3 +261,16 @@ def test_what_a_full_address_says_above_its_district_is_kept_where_no_column_say
     assert register["city"].to_list() == ["臺北市", "臺北市"]
     mainland = pl.DataFrame({"full_addr": ["广东省深圳市坪川区老田大道5号"], "district": "坪川区"})
     assert register_columns(mainland, "full_addr", tmp_path / "r.csv").select("province", "city").row(0) == ("广东省", "深圳市")
+
+
+def test_an_abolished_district_s_name_means_the_one_that_it_was_merged_into() -> None:
+    rows = [
+        {"city": city, "district": district, "road": "花市大街", "number": f"{number}号"}
+        for city, district in (("北京市", "东城区"), ("北京市", "丰台区"), ("徐州市", "鼓楼区"))
+        for number in range(1, 9)
+    ]
+    base = build_base([(dt.date(2020, 1, 1), pl.DataFrame(rows).to_arrow())], Grammar.load("mainland"))
+    answers = resolve(base, pa.table({"text": ["北京市崇文区花市大街5号", "北京市丰台区花市大街5号", "南京市下关区花市大街5号"]}))
+    assert answers["district"].to_pylist()[:2] == ["东城区", "丰台区"]
+    assert answers["outcome"].to_pylist()[:2] == ["resolved", "resolved"]
+    assert answers["district"].to_pylist()[2] != "鼓楼区", "that is another city's"
