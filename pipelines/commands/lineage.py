@@ -5,13 +5,15 @@ Belongs here: reading the current release's lineage and drawing it as a tree. No
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import contracts
 from pipelines.commands import screen
 from pipelines.commands.outcome import CommandFailed, Exit
 from pipelines.commands.places import existing_home
+from publishing.site.origins import FEED_SCHEMAS, LINKS, REGISTER
 from warehouse import lineage, release
 
 Tree = Mapping[str, "Tree"]
@@ -50,12 +52,33 @@ def _origin(known: Mapping[str, Any], name: str) -> Tree:
 
     def climb(target: str, seen: tuple[str, ...]) -> Tree:
         return {
-            edge.source + (f"  ← {' | '.join(edge.headers)}" if edge.headers else ""): climb(edge.source, (*seen, target))
+            _with_headers(edge.source, edge.headers): _places(known, (*seen, target))
+            if edge.source.startswith(f"{LINKS}.")
+            else climb(edge.source, (*seen, target))
             for edge in above.get(target, [])
             if edge.source not in seen
         }
 
     return climb(f"{table}.{column}", ())
+
+
+def _with_headers(source: str, headers: Sequence[str]) -> str:
+    return source + (f"  ← {' | '.join(headers)}" if headers else "")
+
+
+def _places(known: Mapping[str, Any], way: Sequence[str]) -> Tree:
+    """Where a record's place comes from: the address columns of the feeds that the way has passed (of all feeds where it has passed none), with the
+    offices' headers, and the address register that they are linked to."""
+    feeds = contracts.feeds()
+    inputs = [known["tables"].get(".".join(target.split(".")[:2]), {"inputs": ()})["inputs"] for target in way]
+    passed = {name.partition(".")[2] for names in inputs if LINKS not in names for name in names if name.partition(".")[0] in FEED_SCHEMAS}
+    found: dict[str, Tree] = {}
+    for name in sorted(passed or known["feeds"]):
+        address = feeds[name].address if name in feeds else None
+        for column in address.model_dump().values() if address is not None else ():
+            if column:
+                found[_with_headers(f"latest.{name}.{column}", known["feeds"][name].get(column, ()))] = {}
+    return {**found, f"latest.{REGISTER}": {}}
 
 
 def _tables_above(known: Mapping[str, Any], table: str, seen: tuple[str, ...]) -> Tree:

@@ -73,6 +73,10 @@ def test_lineage_leads_from_a_published_column_to_the_office_header_and_from_a_f
     assert "subject.department_scorecard.done" in call("lineage", "latest.ticket.status", "--uses", "--home", str(home))
     found = json.loads(call("lineage", "subject.building_portrait", "--json", "--home", str(home)))
     assert "event.event" in found["lineage"]
+    place = call("lineage", "event.ticket.community_key", "--home", str(home))
+    assert "latest.ticket.address" in place
+    assert "latest.address_register" in place
+    assert "latest.grid_event.address" not in place
     call("lineage", "event.ticket.nothing", "--home", str(home), expected=2)
     call("lineage", "event.nothing", "--home", str(home), expected=2)
 
