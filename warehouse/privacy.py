@@ -25,7 +25,7 @@ import pyarrow as pa
 from contracts.model import Feed, Protection
 from contracts.schema import arrow_schema
 
-VERSION = 2
+VERSION = 3
 """Raised when masks or redaction change what they give: rows protected before are then to be protected anew."""
 KEY_BYTES = 32
 ENVIRONMENT = "GOVLAKE_PSEUDONYM_KEY"
@@ -359,12 +359,19 @@ _STRONG_CUE = "我叫|我名叫|名叫|名字叫|名字是|本人叫|本人|姓�
 _CALLED = "我叫|我名叫|名叫|名字叫|名字是|本人叫|姓名|联系人|聯絡人|聯繫人|经办人|当事人|户主|戶主|业主姓名|诉求人|反映人|投诉人|举报人|申请人|来电人|信访人|法定代表人|法人代表|签收人|收件人"
 """Cues after which a short run of characters up to a comma or a number is a name, whatever the family name."""
 _WEAK_CUE = "我是|走访|探访|看望|慰问|回访|致电|居民|业主|市民|住户|患者|家属|老人|村民|员工|司机|老板|群众|邻居"
-_AFTER_NAME = r"[,，。.;；、!！?？:：\s()（）\[]|反映|投诉|举报|来电|来访|称|表示|说|诉|的|住|在|于|电话|手机|身份证|联系|$"
+_AFTER_NAME = r"[,，。.;；、!！?？:：\s()（）\[]|反映|投诉|举报|来电|来访|称|表示|说|诉|的|住|在|于|电话|手机|身份证|联系|$|\x{E002}"  # the last: where another word begins
 
-_KIN = "(?:我|俺|其|他|她|本人)的?(?:老婆|老公|爱人|妻子|丈夫|父亲|母亲|爸爸|妈妈|父母|儿子|女儿|孙子|孙女|外孙|岳父|岳母|公公|婆婆|哥哥|弟弟|姐姐|妹妹|孩子|小孩|同事|朋友|室友|亲戚|舅舅|姑姑|叔叔|阿姨)(?:叫|是)?"
+_KIN = "(?:我|俺|其|他|她|本人)的?(?:老婆|老公|爱人|妻子|丈夫|父亲|母亲|爸爸|妈妈|爸|妈|爷爷|奶奶|姥姥|外婆|外公|父母|儿子|女儿|孙子|孙女|外孙|岳父|岳母|公公|婆婆|哥哥|弟弟|姐姐|妹妹|孩子|小孩|同事|朋友|室友|亲戚|舅舅|姑姑|叔叔|阿姨)(?:叫|是)?"
 _AFTER_KIN = rf"{_AFTER_NAME}|今|昨|前|被|去|到|从|因|患|没|正|已|每|又|也|经常|现|下班|上班|走失|摔"
 _CLEAR = "王李张刘陈杨赵黄周吴徐孙胡朱郭罗梁宋郑谢韩唐冯董萧曹袁邓傅沈彭吕苏卢蒋蔡贾丁魏薛阎潘杜戴汪姜姚谭廖邹熊陆郝孔崔邱秦侯邵孟尹乔贺赖龚庞樊殷施陶洪翟颜倪俞鲁葛伍韦聂焦柳邢岳莫庄祁耿牟肖詹苗靳童甄裴屈鲍霍翁隋張劉陳楊趙黃吳孫羅鄭謝韓馮蕭鄧呂蘇盧蔣賈閻鄒陸喬賀賴龔龐顏魯韋聶莊"
 """Family names that are no words by themselves in what people report (路, 车, 高, 何 are)."""
+_NO_NAME = (
+    "方便|方才|方向|方案|方式|方法|马上|马路|常常|常年|常见|时常|时间|时候|明明|明天|明显|明确|强烈|强行|应当|应该|应急|安全|安静|安装|安排|房屋|房子|房东|房租|房间|高血压|高考|高三|高中|高度|高兴|高速|高空|高温|高峰|"
+    "黄灯|黄昏|黄金|黄色|黄线|周末|周边|周围|周一|周二|周三|周四|周五|周六|周日|于昨|于今|于是|于本|李村|张江|王府|刘村|宋庄|金额|金色|白天|水管|水费|水压|车位|车辆|车库|路灯|路面|路口|路边|石头|石料|"
+    "全家|全体|全部|成功|成员|成为|平时|平台|平安|和谐|关于|关门|关注|古树|毛病|毛坯|陈旧|陈述|杨树|柳树|梁上|董事|江边|池塘|井盖|计划|祝福|万一|万达|文明|文件|武装|单位|单元|温度|温馨|解决|解释|程序|程度|任何|任意|"
+    "何时|何人|许多|许可|曾经|向上|向我|向其|左右|左侧|左边|边上|边角|台阶|台风|连续|连接|连日|经常|经过|经济|施工|施肥|孔洞|严重|严格|康复|顾客|范围|费用|符合|项目|景观|包括|包装|宁愿|尚未|印章|应用"
+)
+"""Words that begin with a family name: after a cue they are what was reported, not who."""
 _CN_DIGIT = "[零〇○一幺二三四五六七八九]"
 
 _Rules = tuple[tuple[str, str], ...]
@@ -430,6 +437,7 @@ _NAMES: _Rules = (
     ),
     (rf"((?:{_WEAK_CUE})[：:\s]?){_LAZY_NAME}({_AFTER_NAME})", "${1}[姓名]${2}"),
     (rf"((?:{_KIN})[：:\s]?){_LAZY_NAME}({_AFTER_KIN})", "${1}[姓名]${2}"),
+    (rf"((?:{_WEAK_CUE})[：:\s]?)[{_CLEAR}][\p{{Han}}]{{1,2}}?({_AFTER_KIN}|半夜|拖欠|家里|家中|家养)", "${1}[姓名]${2}"),
     (rf"(^|[,，。.;；、\s的位名])[{_CLEAR}][\p{{Han}}]{{1,2}}?(反映|投诉|举报|来电|来访|来信|诉求|求助)", "${1}[姓名]${2}"),
     (rf"[{SURNAMES}](?:\s[\p{{Han}}]){{1,2}}(\s?[,，的]?\s?(?:电话|手机|联系|反映|投诉|先生|女士))", "[姓名]${1}"),
     (rf"{_SHORT_NAME}({_HONORIFIC})", "[姓名]${1}"),
@@ -438,7 +446,8 @@ _NAMES: _Rules = (
     (rf"(\[(?:电话|证件号)\][,，、\s(（]{{1,2}}){_NAME}", "${1}[姓名]"),
 )
 
-_RESTORE: _Rules = (("\ue000", "号"), ("\ue001", ""))
+_GUARD: _Rules = ((rf"({_NO_NAME})", "\ue002${1}"),)
+_RESTORE: _Rules = (("\ue000", "号"), ("\ue001", ""), ("\ue002", ""))
 
 
 def _applied(value: pl.Expr, rules: Iterable[tuple[str, str]]) -> pl.Expr:
@@ -461,7 +470,7 @@ def redact(texts: pl.Series, names: Iterable[pl.Series] = ()) -> pl.Series:
 
 def _redacted(value: pl.Expr) -> pl.Expr:
     narrow = value.str.replace_many(list(_TEXT_WIDE), list(_TEXT_WIDE.values()))
-    return _applied(narrow, (*_NUMBERS, *_KEEP, *_DOORS, *_NAMES, *_RESTORE))
+    return _applied(narrow, (*_NUMBERS, *_KEEP, *_DOORS, *_GUARD, *_NAMES, *_RESTORE))
 
 
 def _without_known(texts: pl.Series, known: pl.Series) -> pl.Series:
