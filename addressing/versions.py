@@ -370,7 +370,7 @@ def _name_form(core: pl.DataFrame, grammar: Grammar) -> pl.Series:
 
 def _abolished_districts(base: AddressBase) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Names of districts that were merged into one of the base's (崇文区 for 东城区 in Beijing), as names and as alias rows; none where the base has a
-    district so called."""
+    district so called. A register that says nothing above its districts is taken at the name, where only one district of the country has it."""
     table = pl.read_csv(Path(__file__).parent / "data" / "successors.csv", comment_prefix="#", infer_schema=False)
     forms = table.with_columns(
         surface=comparable(table["former"], base.grammar), canonical=comparable(table["successor"], base.grammar),
@@ -378,7 +378,9 @@ def _abolished_districts(base: AddressBase) -> tuple[pl.DataFrame, pl.DataFrame]
     )  # fmt: skip
     core = base.core.with_row_index("node").filter((pl.col("level") == "district") & (pl.col("status") == "current"))
     places = core.select("node", canonical=comparable(core["name"], base.grammar), path=comparable(core["path"], base.grammar))
-    named = forms.join(places, on="canonical").filter(pl.col("path").str.contains(pl.col("above"), literal=True))
+    unsaid = (pl.col("path") == pl.col("canonical")) & (pl.col("only") == "yes")
+    named = forms.join(places, on="canonical").filter(pl.col("path").str.contains(pl.col("above"), literal=True) | unsaid)
+    named = named.filter(pl.col("canonical").n_unique().over("surface") == 1)
     named = named.join(base.names.select("surface").unique(), on="surface", how="anti")
     names = named.select("surface", kind=pl.lit("district"), canonical="canonical", is_alias=pl.lit(True))
     return names, named.select("node", alias="former", kind=pl.lit("former"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from addressing import AddressBase, Grammar, build_base, link_file, resolve
+from addressing.divisions import division_table
 from addressing.link import register_columns
 from addressing.schema import REGISTER_COLUMNS
 from addressing.textual import columns_from_text
@@ -274,3 +276,36 @@ def test_an_abolished_district_s_name_means_the_one_that_it_was_merged_into() ->
     assert answers["district"].to_pylist()[:2] == ["东城区", "丰台区"]
     assert answers["outcome"].to_pylist()[:2] == ["resolved", "resolved"]
     assert answers["district"].to_pylist()[2] != "鼓楼区", "that is another city's"
+
+
+def test_a_register_without_cities_takes_an_abolished_district_by_a_name_that_is_unique_in_the_country() -> None:
+    rows = [
+        {"district": district, "road": "花市大街", "number": f"{number}号"} for district in ("东城区", "鼓楼区") for number in range(1, 9)
+    ]
+    base = build_base([(dt.date(2020, 1, 1), pl.DataFrame(rows).to_arrow())], Grammar.load("mainland"))
+    answers = resolve(base, pa.table({"text": ["北京市崇文区花市大街5号", "崇文区花市大街5号", "南京市下关区花市大街5号"]}))
+    assert answers["matched_text"].to_pylist()[:2] == ["东城区花市大街5号"] * 2
+    assert answers["outcome"].to_pylist()[:2] == ["resolved"] * 2
+    assert answers["outcome"].to_pylist()[2] != "resolved"
+
+
+def test_successors_stand_in_the_code_tables() -> None:
+    said = pl.read_csv(Path(str(files("addressing"))) / "data" / "successors.csv", comment_prefix="#")
+    table = division_table().with_columns(pl.col("code", "level").cast(pl.String))
+    above = table.filter(pl.col("level").is_in(["province", "city"]) & ~pl.col("former")).select(
+        upper="code", above=pl.col("name").str.slice(0, 2)
+    )
+    districts = table.filter(pl.col("level") == "district")
+    now, then = districts.filter(~pl.col("former")), districts.filter("former")
+    for former, successor, city, since, only in said.iter_rows():
+        uppers = above.filter(pl.col("above") == city[:2])["upper"].to_list()
+
+        def inside(frame: pl.DataFrame, name: str, uppers: list[str] = uppers) -> int:
+            return frame.filter((pl.col("name") == name) & pl.col("code").str.contains(f"^(?:{'|'.join(uppers)})")).height
+
+        assert inside(now, successor) == 1, (successor, city)
+        assert inside(now, former) == 0, (former, city)
+        # 南市区 and 米泉市 (of another prefecture then) are older than the tables, or stood elsewhere.
+        assert inside(then, former) or since <= 2000 or former == "米泉市", (former, city)
+        assert (only == "yes") == (now.filter(pl.col("name") == successor).height == 1), successor
+    assert said.select("former", "above").is_duplicated().sum() == 0
